@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * An IP address as a value. In base, because the parser anchors on it, the pipeline places it, the
+ * CSV writes it and the anonymizer replaces it.
+ */
+
+#include "base/base.h"
+
+typedef enum IpFamily {
+	IP_UNKNOWN = 0, /* Postfix logged "unknown" */
+	IP_V4 = 4,
+	IP_V6 = 6,
+} IpFamily;
+
+/* Comparable and hashable as bytes: what is not used is zero. */
+typedef struct IpAddr {
+	uint8_t family;    /* IpFamily */
+	uint8_t bytes[16]; /* network order; v4 in the first four */
+} IpAddr;
+
+#define IP_TEXT_MAX 46 /* INET6_ADDRSTRLEN */
+
+/*
+ * Reads dotted IPv4 or IPv6 without prefix length or scope. A v4-mapped address (::ffff:192.0.2.7)
+ * becomes IPv4. 0, or -EINVAL. "unknown" is not an address here.
+ */
+int ipaddr_parse(Span text, IpAddr *ret_addr);
+
+/* Writes the canonical text (RFC 5952; "unknown" for IP_UNKNOWN), NUL-terminated; returns its length. */
+size_t ipaddr_format(const IpAddr *addr, char text[IP_TEXT_MAX]);
+
+static inline bool ipaddr_equal(const IpAddr *a, const IpAddr *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+/*
+ * The name of the special-purpose range (IANA registries of RFC 6890: private, loopback,
+ * link-local, documentation, ...) that holds addr, such as "private (RFC 1918)"; NULL for an
+ * address of the public Internet. Databases label such ranges with nonsense, so they are asked
+ * only after this.
+ */
+const char *ipaddr_special_name(const IpAddr *addr);
