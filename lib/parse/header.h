@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The header of a syslog line in every form that servers write: RFC 3339 (rsyslog), traditional
+ * (RFC 3164, also postlogd's zero-padded day, also busybox' facility.level), RFC 5424.
+ */
+
+#include "base/calendar.h"
+
+/*
+ * How to read stamps that lack the year: `year` when not 0, else the newest year that does not
+ * put the line more than a day after reference_us (the time the file was last written). One
+ * per source: it also holds the caches that make reading a stamp cheap. Start with {0}, then set.
+ */
+typedef struct StampContext {
+	int64_t reference_us;
+	int year;
+	LocalZone zone;
+	/* the owner of header.c may add its caches here */
+} StampContext;
+
+typedef struct LineHeader {
+	bool has_time;
+	int64_t time_us;
+	Span server;  /* missing when the line has none */
+	Span tag;     /* without [pid] and colon */
+	Span message; /* what follows "tag[pid]: " */
+} LineHeader;
+
+enum { HEADER_UNKNOWN = 1 };
+
+/* 0; or HEADER_UNKNOWN when the line starts with none of the known forms. The line has no newline. */
+int header_parse(StampContext *context, Span line, LineHeader *ret_header);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Postfix's words about logins. Everything after the tag is in the attacker's reach, so every
+ * rule is anchored at the start of the message and reads left to right.
+ */
+
+#include "parse/event.h"
+#include "parse/header.h"
+
+/*
+ * What the line (no newline; a CR before it is the caller's to strip) says. Always fills the event; kind is
+ * EVENT_OTHER where it says nothing about a login; time, server and service are filled whenever
+ * the header has them.
+ */
+void postfix_parse_line(StampContext *context, Span line, AuthEvent *ret_event);
+
+/*
+ * The same for a source that has the header in fields (the journal): fills kind, count, ip,
+ * client, method, reason and user from tag and message; leaves time, server and service alone.
+ */
+void postfix_parse_message(Span tag, Span message, AuthEvent *event);
+
+/*
+ * The next place in [data, data + len) where a line that may say something about a login has its
+ * needle ("SASL " in failures, outages and aborts, "sasl_method=" in successes); NULL when there is none. Reading a log
+ * goes from needle to needle; the lines between need no parsing at all.
+ */
+const char *postfix_find_candidate(const char *data, size_t len);
