@@ -12,7 +12,7 @@
 #define USEC_PER_SEC 1000000LL
 
 typedef struct CivilTime {
-	int year, month, day; /* month 1-12, day 1-31 */
+	int year, month, day;     /* month 1-12, day 1-31 */
 	int hour, minute, second; /* second may be 60 in a log line; it counts as 59 */
 } CivilTime;
 
@@ -27,9 +27,9 @@ bool calendar_date_valid(int year, int month, int day);
  */
 typedef struct LocalZone {
 	bool valid;
-	int64_t slot;	   /* quarter of an hour since the epoch */
-	int32_t offset_s;  /* east of UTC */
-	bool local_valid;  /* the same for civil -> instant, by local hour */
+	int64_t slot;     /* quarter of an hour since the epoch */
+	int32_t offset_s; /* east of UTC */
+	bool local_valid; /* the same for civil -> instant, by local hour */
 	int64_t local_slot;
 	int32_t local_offset_s;
 } LocalZone;

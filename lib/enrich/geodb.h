@@ -13,15 +13,15 @@ typedef struct GeoDb GeoDb;
 
 typedef struct GeoRecord {
 	char country_code[3]; /* "" when unknown */
-	uint32_t asn;	      /* 0 when unknown */
+	uint32_t asn;         /* 0 when unknown */
 	Span organisation;    /* missing when unknown; borrowed from the GeoDb */
 } GeoRecord;
 
 typedef struct GeoCounts {
-	uint64_t rows;	   /* rows or networks read */
-	uint64_t rejected; /* rows that were not understood, skipped */
+	uint64_t rows;                     /* rows or networks read */
+	uint64_t rejected;                 /* rows that were not understood, skipped */
 	uint64_t segments_v4, segments_v6; /* after flattening both databases into one table */
-	size_t size_bytes; /* memory of the lookup structure */
+	size_t size_bytes;                 /* memory of the lookup structure */
 } GeoCounts;
 
 /*

@@ -14,12 +14,12 @@
 
 typedef enum RdnsStatus {
 	RDNS_PENDING = 0,
-	RDNS_OK,	    /* OK: name holds it */
-	RDNS_NO_NAME,	    /* Errno 1: no such name (NXDOMAIN) */
+	RDNS_OK,            /* OK: name holds it */
+	RDNS_NO_NAME,       /* Errno 1: no such name (NXDOMAIN) */
 	RDNS_SERVER_FAILED, /* Errno 2: SERVFAIL, REFUSED, NOTIMP, FORMERR, connection refused */
-	RDNS_NO_PTR,	    /* Errno 4: the name has no usable PTR */
-	RDNS_TIMEOUT,	    /* Timeout: no valid answer in time */
-	RDNS_OFF,	    /* Off: lookups are switched off, or there is no address */
+	RDNS_NO_PTR,        /* Errno 4: the name has no usable PTR */
+	RDNS_TIMEOUT,       /* Timeout: no valid answer in time */
+	RDNS_OFF,           /* Off: lookups are switched off, or there is no address */
 } RdnsStatus;
 
 /* The text of the CSV column: "OK", "Errno 1", ... */
@@ -32,13 +32,15 @@ typedef struct RdnsEntry RdnsEntry; /* one address, asked or cached; counted ref
 
 typedef struct RdnsOptions {
 	bool enabled;
-	const char *servers; /* "127.0.0.1:5353,[::1]:53"; NULL or "" takes resolv.conf's, and notices when that changes */
-	unsigned timeout_ms;   /* of the first try; each further try waits twice as long */
+	const char *
+		servers; /* "127.0.0.1:5353,[::1]:53"; NULL or "" takes resolv.conf's, and notices when that changes */
+	unsigned timeout_ms; /* of the first try; each further try waits twice as long */
 	unsigned tries;
 	unsigned max_in_flight; /* at most 256 */
 	bool cache_enabled;
-	size_t cache_size;	    /* answers kept that nobody holds */
-	unsigned cache_ttl_seconds; /* upper limit; the answer's own TTL counts when it is shorter */
+	size_t cache_size; /* answers kept that nobody holds */
+	unsigned
+		cache_ttl_seconds; /* upper limit; the answer's own TTL counts when it is shorter */
 } RdnsOptions;
 
 enum { RDNS_READ = 1, RDNS_WRITE = 2 };
@@ -60,7 +62,8 @@ typedef struct RdnsCounts {
 /* Checks the options (-EINVAL with *ret_why: "servers: 'x:70000' is not an address with port"). */
 int rdns_options_check(const RdnsOptions *options, Why *ret_why);
 
-int rdns_new(const RdnsOptions *options, const RdnsCallbacks *callbacks, Rdns **ret_rdns, Why *ret_why);
+int rdns_new(
+	const RdnsOptions *options, const RdnsCallbacks *callbacks, Rdns **ret_rdns, Why *ret_why);
 /* Queries in flight end without an answer; entries must all have been unreferenced before. */
 void rdns_free(Rdns *rdns);
 DEFINE_CLEANUP(Rdns *, rdns_freep, rdns_free)

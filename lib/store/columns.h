@@ -22,8 +22,9 @@ typedef enum Column {
 } Column;
 
 typedef struct ColumnInfo {
-	const char *name;	 /* "reverse_dns_status" */
-	const char *placeholder; /* what stands for a missing value, NULL when it is never missing */
+	const char *name; /* "reverse_dns_status" */
+	const char
+		*placeholder; /* what stands for a missing value, NULL when it is never missing */
 	bool always_quoted;
 	bool from_outside; /* escaped against spreadsheets, terminals and placeholders */
 } ColumnInfo;

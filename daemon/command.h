@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The commands: one table row and one cmd-NAME.c each. A row's options drive getopt_long, --help and
+ * the check against the manual and the completions.
+ */
+
+#include "daemon/config.h"
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
+};
+
+typedef struct CommandOption {
+	const char *name;     /* long name; NULL ends the list */
+	char letter;          /* 0: none */
+	const char *argument; /* "FILE"; NULL: takes none */
+	const char *help;
+} CommandOption;
+
+#define COMMAND_OPTIONS_MAX 8
+
+typedef struct CommandInvocation {
+	const char *config_path; /* of -c, or NULL */
+	struct {
+		size_t count; /* how often the option at the same place of the table was given */
+		const char *value;   /* the last value */
+		const char **values; /* all values */
+	} option[COMMAND_OPTIONS_MAX];
+	size_t argument_count;
+	char **arguments;
+} CommandInvocation;
+
+typedef struct Command {
+	const char *name;
+	const char *arguments; /* "ADDRESS...", "[FILE]", "" */
+	size_t arguments_min, arguments_max;
+	const char *help; /* one line */
+	const CommandOption *options;
+	int (*run)(const CommandInvocation *invocation); /* returns the exit status */
+} Command;
+
+extern const Command command_run, command_extract, command_explain, command_lookup,
+	command_check_config;
+
+/* Loads the configuration that -c names and configures the log; on failure the mistakes are on stderr. 0 or an exit status. */
+int command_load_config(const CommandInvocation *invocation, Config **ret_config);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The configuration: one table of options (group, name, type, range, default, unit, help) from which reading,
+ * checking, `check-config --dump`, the manual's table and the default file are made or checked.
+ * libconfig syntax; unknown groups and keys are errors that name the nearest known one.
+ */
+
+#include "base/strbuf.h"
+
+typedef struct Config {
+	char *path; /* the file it came from; NULL: defaults alone */
+	struct {
+		char *working_dir;
+		char *state_dir;
+		char **mail_log; /* NULL-terminated, at least one */
+		char *csv_filename;
+	} paths;
+	struct {
+		char *country_db_path; /* absolute after loading: default state_dir/db/user-country.mmdb */
+	} geolocation;
+	struct {
+		char *asn_db_path; /* default state_dir/db/origin-asn.mmdb */
+	} asn_aso;
+	struct {
+		int log_level;  /* LogLevel of daemon/log.h */
+		char *log_file; /* "" is none */
+		uint64_t log_file_max_bytes;
+		unsigned log_file_backup_count;
+	} general;
+	struct {
+		bool enabled;
+		char *servers; /* "" takes resolv.conf's */
+		unsigned timeout_ms;
+		unsigned tries;
+		unsigned max_in_flight;
+	} dns;
+	struct {
+		bool enabled;
+		unsigned size;
+		unsigned ttl_seconds;
+	} dns_cache;
+} Config;
+
+/*
+ * Reads path; NULL reads the default place, and when there is no file there takes the defaults. 0; -EINVAL when there are
+ * mistakes (ret_errors: one "path:line: what: why" per line, every mistake of the file); -errno with ret_errors when it can't be read.
+ */
+int config_load(const char *path, Config **ret_config, StrBuf *ret_errors);
+void config_free(Config *config);
+DEFINE_CLEANUP(Config *, config_freep, config_free)
+
+/* Appends the effective values as a configuration file that reads back to the same values. */
+void config_dump(const Config *config, StrBuf *sb);
+
+/* The full path of the CSV, heap memory; NULL when out of memory. */
+char *config_csv_path_dup(const Config *config);

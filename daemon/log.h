@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The program's own log: journald's native protocol when stderr is the journal's, else stderr as "maillogsentinel: text"
+ * (the level in front when it is a warning or below is not repeated), and beside it the optional log_file, rotated by size.
+ * The only module with global state besides main. Text that came from outside is escaped here: control bytes and what is not UTF-8 appear as \xHH,
+ * so a message can't forge a line or reach a terminal.
+ */
+
+#include "base/base.h"
+
+typedef enum LogLevel {
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_COUNT,
+} LogLevel;
+
+typedef struct LogOptions {
+	LogLevel level;
+	const char *file; /* NULL or "": none */
+	uint64_t file_max_bytes;
+	unsigned file_backup_count;
+} LogOptions;
+
+/* "DEBUG", "INFO", "WARNING", "ERROR" (case does not matter). 0 or -EINVAL. */
+int log_level_from_name(const char *name, LogLevel *ret_level);
+const char *log_level_name(LogLevel level);
+
+/* Before it is called, everything from INFO up goes to stderr. On failure (the log file) what was in force stays. 0 or -errno. */
+int log_configure(const LogOptions *options);
+void log_close(void);
+
+void log_message(LogLevel level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#define log_debug(...) log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...) log_message(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_error(...) log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
