@@ -22,15 +22,15 @@ int64_t calendar_days(int year, int month, int day);
 bool calendar_date_valid(int year, int month, int day);
 
 /*
- * This host's zone as localtime(3) knows it (TZ, /etc/localtime). A cache of the offset for the quarter of an
- * hour asked last: no zone changes its offset at any other moment. Start with {0}.
+ * This host's zone as localtime(3) knows it (TZ, /etc/localtime; a change of either is seen when
+ * the cache is next refilled). The cache is the offset of the quarter of an hour asked last, for
+ * both directions; a quarter in which the offset changes is cached by the second. Start with {0}.
  */
 typedef struct LocalZone {
-	bool valid;
-	int64_t slot;     /* quarter of an hour since the epoch */
+	int64_t from_s, until_s; /* the instants for which offset_s holds */
+	int64_t local_from_s;    /* the same for civil -> instant, as if civil time were UTC */
+	int64_t local_until_s;
 	int32_t offset_s; /* east of UTC */
-	bool local_valid; /* the same for civil -> instant, by local hour */
-	int64_t local_slot;
 	int32_t local_offset_s;
 } LocalZone;
 
@@ -42,7 +42,8 @@ void local_zone_civil(LocalZone *zone, int64_t time_us, CivilTime *ret_civil);
 
 /*
  * The instant of a civil time of this host; of an hour that comes twice the first, of one that
- * does not exist the instant that mktime(3) takes. 0, or -EINVAL when it is not a date and time.
+ * does not exist (clocks went forward over it) the instant by the clock as it went before, which
+ * is what mktime(3) mostly takes. 0, or -EINVAL when it is not a date and time.
  */
 int local_zone_instant(LocalZone *zone, const CivilTime *civil, int64_t *ret_time_us);
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-/* Numbers, sizes and durations from text. Whole text or nothing; no sign, no locale, no wrap-around. */
+/*
+ * Numbers, sizes and durations from text. Whole text or nothing; no sign, no blank at either end, no locale, no
+ * wrap-around.
+ */
 
 #include "base/base.h"
 
@@ -15,7 +18,7 @@ int number_parse_u64(Span text, uint64_t max, uint64_t *ret_value);
 int number_parse_size(Span text, uint64_t *ret_size_bytes);
 
 /*
- * systemd.time(7)'s spans: "90", "90 s", "500 ms", "5 min", "1 h 30 min", "2 days", "1 week"; a bare number is seconds.
- * Milliseconds. 0, -EINVAL, -ERANGE.
+ * systemd.time(7)'s spans: "90", "90 s", "500 ms", "5 min", "1 h 30 min", "1h30min", "2 days", "1 week" (m is a minute,
+ * M a month); a number alone is seconds. Milliseconds, so no usec. 0, -EINVAL, -ERANGE.
  */
 int number_parse_duration(Span text, uint64_t *ret_ms);
