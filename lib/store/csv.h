@@ -4,6 +4,10 @@
 /*
  * The CSV's form (RFC 4180 with LF, UTF-8, one physical line a row): values to bytes and back.
  * Everything that reads the CSV uses the reader here. The file itself, with its commits, is store/csvfile.
+ *
+ * A field that comes from outside gets a ' in front when its raw value starts with one of = + - @ ' or a tab
+ * (spreadsheets would run it) or reads as the column's placeholder. In every field, control characters and
+ * bytes that are not UTF-8 are written \xHH, and a \ before an x is written \x5c.
  */
 
 #include "base/strbuf.h"
@@ -12,17 +16,26 @@
 /* The header line with its LF. */
 Span csv_header(void);
 
-/* Appends the row as one line with its LF. Check strbuf_error(). */
-void csv_append_row(StrBuf *sb, const Row *row);
+/* The longest value that is written, in raw bytes; what a longer one has behind that is cut off. */
+#define CSV_FIELD_MAX ((size_t)64 << 10)
 
-#define CSV_ROW_MAX ((size_t)1 << 20) /* longest line that is read as a row, in bytes */
+/* The longest line that is read as a row, in bytes; longer than any that is written (\xHH is four bytes). */
+#define CSV_ROW_MAX (COLUMN_COUNT * (4 * CSV_FIELD_MAX + 4))
+
+/*
+ * Appends the row as one line with its LF. A missing value becomes the column's placeholder, or an empty field in
+ * a column without one (server); date and ip must be there. Check strbuf_error().
+ */
+void csv_append_row(StrBuf *sb, const Row *row);
 
 enum { CSV_NOT_A_ROW = 1 };
 
 /*
- * Reads one line (no LF) as a row: undoes quotes and the leading ', turns placeholders into
- * SPAN_MISSING; the \xHH form stays (where raw bytes are wanted, utf8_append_unescaped undoes it).
+ * Reads one line (no LF; a CR at its end is ignored) as a row: undoes quotes and the leading ', turns placeholders
+ * into SPAN_MISSING; the \xHH form stays (where raw bytes are wanted, utf8_append_unescaped undoes it), so every
+ * field is UTF-8 text without control characters. Besides, the date is one ("2025-05-17 12:05"), the ip is an address or
+ * "unknown", and the asn is missing or a 32-bit number.
  * The row's spans point into line or into *scratch (reset here). 0; CSV_NOT_A_ROW with *ret_why for a torn or foreign
- * line; -ENOMEM.
+ * line, and for the header; -ENOMEM.
  */
 int csv_parse_row(Span line, StrBuf *scratch, Row *ret_row, Why *ret_why);
