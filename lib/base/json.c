@@ -5,12 +5,14 @@
 
 void json_append_string(StrBuf *sb, Span s)
 {
-	const char *p = s.data, *end = s.data + s.len;
+	const char *p, *end;
 
 	if (!s.data) {
 		strbuf_append_string(sb, "null");
 		return;
 	}
+	p = s.data;
+	end = s.data + s.len;
 	strbuf_append_char(sb, '"');
 	while (p < end) {
 		uint32_t cp;
