@@ -43,3 +43,6 @@ static inline bool ipaddr_equal(const IpAddr *a, const IpAddr *b)
  * only after this.
  */
 const char *ipaddr_special_name(const IpAddr *addr);
+
+/* The first and last address of the i-th such range (they overlap, in no order); false: there are no more. */
+bool ipaddr_special_range(size_t i, IpAddr *ret_first, IpAddr *ret_last);
