@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "enrich/iptrie.h"
+
+#define CACHE_LINE 64
+/* Keeps every index in 32 bits; ten times what the largest databases need. */
+#define ENTRIES_MAX ((size_t)1 << 26)
+
+typedef struct Entries {
+	union {
+		uint16_t *suffix;
+		uint64_t *word;
+		void *keys;
+	};
+	uint32_t *values;
+	size_t count, size;
+	size_t key_size;
+} Entries;
+
+struct IpTrieBuilder {
+	uint32_t v4_root[IPTRIE_CHUNKS + 1], v6_root[IPTRIE_CHUNKS + 1];
+	uint32_t v4_chunk, v6_chunk; /* the chunk that is being filled */
+	Entries v4, v6, inside;
+	uint32_t *inside_root;
+	size_t inside_count, inside_size; /* /64s that are cut inside */
+	uint32_t v4_value, v6_value;      /* what holds from the last border on */
+	IpKey v4_last, v6_last;
+	uint64_t v4_segments, v6_segments;
+	bool cut; /* the last entry of v6 is a /64 that is cut inside */
+};
+
+static int entries_add(Entries *entries, uint64_t key, uint32_t value)
+{
+	if (entries->count == entries->size) {
+		size_t size = entries->size ? entries->size * 2 : 4096;
+		void *keys;
+		uint32_t *values;
+
+		if (size > ENTRIES_MAX)
+			return -EFBIG;
+		keys = reallocarray(entries->keys, size, entries->key_size);
+		if (!keys)
+			return -ENOMEM;
+		entries->keys = keys;
+		values = reallocarray(entries->values, size, sizeof(*values));
+		if (!values)
+			return -ENOMEM;
+		entries->values = values;
+		entries->size = size;
+	}
+	if (entries->key_size == sizeof(uint16_t))
+		entries->suffix[entries->count] = (uint16_t)key;
+	else
+		entries->word[entries->count] = key;
+	entries->values[entries->count++] = value;
+	return 0;
+}
+
+int iptrie_builder_new(IpTrieBuilder **ret_builder)
+{
+	_cleanup_(iptrie_builder_freep) IpTrieBuilder *builder = calloc(1, sizeof(*builder));
+	int r;
+
+	if (!builder)
+		return -ENOMEM;
+	builder->v4.key_size = sizeof(uint16_t);
+	builder->v6.key_size = builder->inside.key_size = sizeof(uint64_t);
+	builder->v4_segments = builder->v6_segments = 1;
+	r = entries_add(&builder->v4, 0, 0);
+	if (!r)
+		r = entries_add(&builder->v6, 0, 0);
+	if (r < 0)
+		return r;
+	*ret_builder = TAKE(builder);
+	return 0;
+}
+
+static void entries_done(Entries *entries)
+{
+	free(entries->keys);
+	free(entries->values);
+}
+
+void iptrie_builder_free(IpTrieBuilder *builder)
+{
+	if (!builder)
+		return;
+	entries_done(&builder->v4);
+	entries_done(&builder->v6);
+	entries_done(&builder->inside);
+	free(builder->inside_root);
+	free(builder);
+}
+
+/* Every chunk up to this one begins with an entry for what holds at its start. */
+static int v4_advance(IpTrieBuilder *builder, uint32_t chunk)
+{
+	while (builder->v4_chunk < chunk) {
+		int r;
+
+		builder->v4_root[++builder->v4_chunk] = (uint32_t)builder->v4.count;
+		r = entries_add(&builder->v4, 0, builder->v4_value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int v4_add(IpTrieBuilder *builder, uint32_t first, uint32_t value)
+{
+	int r = v4_advance(builder, first >> 16);
+
+	if (r < 0)
+		return r;
+	builder->v4_value = value;
+	if (!(first & 0xffff)) {
+		builder->v4.values[builder->v4.count - 1] = value;
+		return 0;
+	}
+	return entries_add(&builder->v4, first & 0xffff, value);
+}
+
+/* A border between two addresses of one /64 ends with it: what comes after starts with a plain entry. */
+static int v6_end_cut(IpTrieBuilder *builder)
+{
+	uint64_t next = builder->v6_last.hi + 1;
+
+	if (!builder->cut)
+		return 0;
+	builder->cut = false;
+	if (!next || next >> 48 != builder->v6_chunk)
+		return 0;
+	return entries_add(&builder->v6, next, builder->v6_value);
+}
+
+static int v6_advance(IpTrieBuilder *builder, uint32_t chunk)
+{
+	while (builder->v6_chunk < chunk) {
+		int r;
+
+		builder->v6_root[++builder->v6_chunk] = (uint32_t)builder->v6.count;
+		r = entries_add(&builder->v6, (uint64_t)builder->v6_chunk << 48, builder->v6_value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The entry that starts at this /64: the last one, or a new one. */
+static int v6_entry(IpTrieBuilder *builder, uint64_t high, uint32_t value)
+{
+	Entries *v6 = &builder->v6;
+
+	if (v6->word[v6->count - 1] != high)
+		return entries_add(v6, high, value);
+	v6->values[v6->count - 1] = value;
+	return 0;
+}
+
+static int v6_begin_cut(IpTrieBuilder *builder, uint64_t high)
+{
+	int r;
+
+	if (builder->inside_count == builder->inside_size) {
+		size_t size = builder->inside_size ? builder->inside_size * 2 : 1024;
+		uint32_t *roots = reallocarray(builder->inside_root, size, sizeof(*roots));
+
+		if (!roots)
+			return -ENOMEM;
+		builder->inside_root = roots;
+		builder->inside_size = size;
+	}
+	r = v6_entry(builder, high, IPTRIE_INSIDE | (uint32_t)builder->inside_count);
+	if (r < 0)
+		return r;
+	builder->inside_root[builder->inside_count++] = (uint32_t)builder->inside.count;
+	builder->cut = true;
+	return entries_add(&builder->inside, 0, builder->v6_value);
+}
+
+static int v6_add(IpTrieBuilder *builder, IpKey first, uint32_t value)
+{
+	int r = 0;
+
+	if (first.hi != builder->v6_last.hi) {
+		r = v6_end_cut(builder);
+		if (!r)
+			r = v6_advance(builder, (uint32_t)(first.hi >> 48));
+	}
+	if (r < 0)
+		return r;
+	if (!first.lo) {
+		r = v6_entry(builder, first.hi, value);
+	} else {
+		if (!builder->cut)
+			r = v6_begin_cut(builder, first.hi);
+		if (!r)
+			r = entries_add(&builder->inside, first.lo, value);
+	}
+	builder->v6_value = value;
+	return r;
+}
+
+int iptrie_builder_add(IpTrieBuilder *builder, IpFamily family, IpKey first, uint32_t value)
+{
+	IpKey *last = family == IP_V4 ? &builder->v4_last : &builder->v6_last;
+	uint64_t *segments = family == IP_V4 ? &builder->v4_segments : &builder->v6_segments;
+	int r;
+
+	if (value > IPTRIE_VALUE_MAX || ipkey_less(first, *last) ||
+		(family == IP_V4 && ipkey_less(IPKEY_MAX_V4, first)))
+		return -EINVAL;
+	if (value == (family == IP_V4 ? builder->v4_value : builder->v6_value))
+		return 0;
+	/* A second border at the same address would leave the first an empty stretch. */
+	if (ipkey_equal(first, *last) && !ipkey_equal(first, IPKEY_ZERO))
+		return -EINVAL;
+	if (family == IP_V4)
+		r = v4_add(builder, (uint32_t)first.lo, value);
+	else
+		r = v6_add(builder, first, value);
+	if (r < 0)
+		return r;
+	*last = first;
+	*segments += !ipkey_equal(first, IPKEY_ZERO);
+	return 0;
+}
+
+uint64_t iptrie_builder_segments(const IpTrieBuilder *builder, IpFamily family)
+{
+	return family == IP_V4 ? builder->v4_segments : builder->v6_segments;
+}
+
+BlockArray block_array_place(uint64_t *offset, uint64_t count, size_t element_size)
+{
+	BlockArray array = {(*offset + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, count};
+
+	*offset = array.offset + count * element_size;
+	return array;
+}
+
+int iptrie_builder_finish(IpTrieBuilder *builder, uint64_t *offset, IpTrieLayout *ret_layout)
+{
+	uint64_t v4 = 0, v6 = 0, inside = 0, inside_roots = builder->inside_count + 1;
+	IpTrieLayout layout;
+	int r = v4_advance(builder, IPTRIE_CHUNKS - 1);
+
+	if (!r)
+		r = v6_end_cut(builder);
+	if (!r)
+		r = v6_advance(builder, IPTRIE_CHUNKS - 1);
+	if (r < 0)
+		return r;
+	v4 = builder->v4.count, v6 = builder->v6.count, inside = builder->inside.count;
+	builder->v4_root[IPTRIE_CHUNKS] = (uint32_t)v4;
+	builder->v6_root[IPTRIE_CHUNKS] = (uint32_t)v6;
+
+	layout.v4_root = block_array_place(offset, IPTRIE_CHUNKS + 1, sizeof(uint32_t));
+	layout.v4_suffix = block_array_place(offset, v4, sizeof(uint16_t));
+	layout.v4_value = block_array_place(offset, v4, sizeof(uint32_t));
+	layout.v6_root = block_array_place(offset, IPTRIE_CHUNKS + 1, sizeof(uint32_t));
+	layout.v6_high = block_array_place(offset, v6, sizeof(uint64_t));
+	layout.v6_value = block_array_place(offset, v6, sizeof(uint32_t));
+	layout.inside_root = block_array_place(offset, inside_roots, sizeof(uint32_t));
+	layout.inside_low = block_array_place(offset, inside, sizeof(uint64_t));
+	layout.inside_value = block_array_place(offset, inside, sizeof(uint32_t));
+	*ret_layout = layout;
+	return 0;
+}
+
+static void write_array(void *block, BlockArray array, const void *data, size_t element_size)
+{
+	if (array.count)
+		memcpy((char *)block + array.offset, data, array.count * element_size);
+}
+
+void iptrie_builder_write(const IpTrieBuilder *builder, void *block, const IpTrieLayout *layout)
+{
+	const uint32_t end = (uint32_t)builder->inside.count;
+	BlockArray roots = layout->inside_root;
+
+	write_array(block, layout->v4_root, builder->v4_root, sizeof(uint32_t));
+	write_array(block, layout->v4_suffix, builder->v4.suffix, sizeof(uint16_t));
+	write_array(block, layout->v4_value, builder->v4.values, sizeof(uint32_t));
+	write_array(block, layout->v6_root, builder->v6_root, sizeof(uint32_t));
+	write_array(block, layout->v6_high, builder->v6.word, sizeof(uint64_t));
+	write_array(block, layout->v6_value, builder->v6.values, sizeof(uint32_t));
+	roots.count--;
+	write_array(block, roots, builder->inside_root, sizeof(uint32_t));
+	memcpy((char *)block + roots.offset + roots.count * sizeof(end), &end, sizeof(end));
+	write_array(block, layout->inside_low, builder->inside.word, sizeof(uint64_t));
+	write_array(block, layout->inside_value, builder->inside.values, sizeof(uint32_t));
+}
+
+static const void *array_at(const void *block, BlockArray array)
+{
+	return (const char *)block + array.offset;
+}
+
+IpTrie iptrie_open(const void *block, const IpTrieLayout *layout)
+{
+	return (IpTrie){
+		.v4_root = array_at(block, layout->v4_root),
+		.v4_suffix = array_at(block, layout->v4_suffix),
+		.v4_value = array_at(block, layout->v4_value),
+		.v6_root = array_at(block, layout->v6_root),
+		.v6_high = array_at(block, layout->v6_high),
+		.v6_value = array_at(block, layout->v6_value),
+		.inside_root = array_at(block, layout->inside_root),
+		.inside_low = array_at(block, layout->inside_low),
+		.inside_value = array_at(block, layout->inside_value),
+	};
+}
+
+static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t n, uint64_t word)
+{
+	const uint64_t *at = words + start;
+
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		at += at[half] <= word ? half : 0;
+		n -= half;
+	}
+	return (uint32_t)(at - words);
+}
+
+uint32_t iptrie_get_v6(const IpTrie *trie, IpKey addr)
+{
+	const uint32_t *root = trie->v6_root + (addr.hi >> 48);
+	uint32_t value =
+		trie->v6_value[last_not_above(trie->v6_high, root[0], root[1] - root[0], addr.hi)];
+
+	if (UNLIKELY(value & IPTRIE_INSIDE)) {
+		root = trie->inside_root + (value & ~IPTRIE_INSIDE);
+		value = trie->inside_value[last_not_above(
+			trie->inside_low, root[0], root[1] - root[0], addr.lo)];
+	}
+	return value;
+}

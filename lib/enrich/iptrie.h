@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * From an address to a number, in one search ("D16R", after DXR by Zec, Rizzo and Mikuc, 2012): the whole space
+ * is cut at borders, each of which starts a stretch of one value.
+ *
+ * IPv4: the upper 16 bits name a chunk, v4_root[chunk] to v4_root[chunk + 1] are its entries: v4_suffix holds the lower 16
+ * bits where each starts, ascending and beginning with 0, v4_value what holds from there on.
+ * IPv6: the upper 16 bits name a chunk in the same way, and v6_high holds the upper 64 bits where each entry starts; the first entry of a
+ * chunk starts at the chunk's own first address. A /64 that is cut further inside has a v6_value of
+ * IPTRIE_INSIDE | n: its pieces are inside_root[n] to inside_root[n + 1], inside_low where they start, beginning with 0,
+ * and inside_value.
+ *
+ * The arrays lie in one block of memory that the owner provides; the layout says where, as offsets, so that the
+ * block can be moved, written to a file and mapped. Numbers are in the machine's byte order.
+ */
+
+#include "enrich/ipsegments.h"
+
+#define IPTRIE_INSIDE 0x80000000U
+#define IPTRIE_VALUE_MAX (IPTRIE_INSIDE - 1)
+#define IPTRIE_CHUNKS 65536U
+
+/* An array in a block: where it starts, counted from the block's start, and how many elements it has. */
+typedef struct BlockArray {
+	uint64_t offset, count;
+} BlockArray;
+
+typedef struct IpTrieLayout {
+	BlockArray v4_root, v4_suffix, v4_value;
+	BlockArray v6_root, v6_high, v6_value;
+	BlockArray inside_root, inside_low, inside_value;
+} IpTrieLayout;
+
+/* A trie that is ready to be asked: borrows the block. */
+typedef struct IpTrie {
+	const uint32_t *v4_root, *v4_value, *v6_root, *v6_value, *inside_root, *inside_value;
+	const uint16_t *v4_suffix;
+	const uint64_t *v6_high, *inside_low;
+} IpTrie;
+
+typedef struct IpTrieBuilder IpTrieBuilder;
+
+/* 0 or -ENOMEM. All addresses have the value 0 until something is added. */
+int iptrie_builder_new(IpTrieBuilder **ret_builder);
+void iptrie_builder_free(IpTrieBuilder *builder);
+DEFINE_CLEANUP(IpTrieBuilder *, iptrie_builder_freep, iptrie_builder_free)
+
+/*
+ * From first on all addresses of the family have the value, until the next border. Ascending; a value that holds already is no
+ * border. 0, -EINVAL (not ascending, value above IPTRIE_VALUE_MAX, not a v4 number), -EFBIG, -ENOMEM.
+ */
+int iptrie_builder_add(IpTrieBuilder *builder, IpFamily family, IpKey first, uint32_t value);
+
+/* How many stretches of equal value the family has so far. */
+uint64_t iptrie_builder_segments(const IpTrieBuilder *builder, IpFamily family);
+
+/*
+ * Completes the trie and says where its arrays will lie in a block, from *offset on; *offset then is the first byte behind them.
+ * 0 or -ENOMEM. Nothing can be added after that.
+ */
+int iptrie_builder_finish(IpTrieBuilder *builder, uint64_t *offset, IpTrieLayout *ret_layout);
+
+/* Writes the arrays into the block, which is as long as the layout demands. */
+void iptrie_builder_write(const IpTrieBuilder *builder, void *block, const IpTrieLayout *layout);
+
+/* The trie that lies in the block; the layout must be that of this block. */
+IpTrie iptrie_open(const void *block, const IpTrieLayout *layout);
+
+/* Where an array of the block lies, and room for the next one; arrays start at cache lines. */
+BlockArray block_array_place(uint64_t *offset, uint64_t count, size_t element_size);
+
+/* The value at addr in host byte order. */
+static inline uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr)
+{
+	uint32_t start = trie->v4_root[addr >> 16], n = trie->v4_root[(addr >> 16) + 1] - start;
+	const uint16_t *at = trie->v4_suffix + start;
+	uint16_t suffix = (uint16_t)addr;
+
+	/* The compiler makes this a conditional move: no branch to predict wrongly. */
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		at += at[half] <= suffix ? half : 0;
+		n -= half;
+	}
+	return trie->v4_value[at - trie->v4_suffix];
+}
+
+/* The value at the address whose upper and lower 64 bits these are, in host byte order. */
+uint32_t iptrie_get_v6(const IpTrie *trie, IpKey addr);
