@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "source/tail.h"
+
+#include "base/compress.h"
+#include "base/file.h"
+#include "source/archive.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct Tail {
+	char *path;
+	TailCallbacks callbacks;
+	LineBuffer lines;
+
+	/* The file that is open, or none. */
+	Reader *reader;
+	char *file_path;
+	bool live; /* it was opened as the log itself, so it may grow */
+	uint64_t device, inode;
+	int64_t live_seen_us;        /* when it last stood under its name */
+	bool successor_seen;         /* there is a newer one with content: finish at the next end */
+	bool damage_said, lost_said; /* once is enough */
+
+	/* Where to go on when none is open. */
+	bool has_position, has_finished;
+	FileMark position, finished;
+};
+
+static void notice(Tail *tail, bool warning, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static void notice(Tail *tail, bool warning, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) >= 0)
+		tail->callbacks.notice(tail->callbacks.userdata, warning, text);
+	va_end(ap);
+}
+
+int tail_new(const char *path, const LogState *state, int64_t seen_us,
+	const TailCallbacks *callbacks, Tail **ret_tail)
+{
+	_cleanup_(tail_freep) Tail *tail = calloc(1, sizeof(*tail));
+
+	if (!tail)
+		return -ENOMEM;
+	tail->callbacks = *callbacks;
+	tail->path = strdup(path);
+	if (!tail->path || lines_init(&tail->lines) < 0)
+		return -ENOMEM;
+	lines_start(&tail->lines, 0, SPAN_MISSING, SPAN_MISSING);
+	tail->live_seen_us = seen_us;
+	if (state) {
+		tail->has_position = state->has_position;
+		tail->position = state->position;
+		tail->has_finished = state->has_finished;
+		tail->finished = state->finished;
+	}
+	*ret_tail = TAKE(tail);
+	return 0;
+}
+
+void tail_free(Tail *tail)
+{
+	if (!tail)
+		return;
+	reader_free(tail->reader);
+	lines_done(&tail->lines);
+	free(tail->file_path);
+	free(tail->path);
+	free(tail);
+}
+
+const char *tail_path(const Tail *tail)
+{
+	return tail->path;
+}
+
+Span tail_chunk(const Tail *tail)
+{
+	return lines_chunk(&tail->lines);
+}
+
+bool tail_chunk_is_cut(const Tail *tail)
+{
+	return lines_chunk_is_cut(&tail->lines);
+}
+
+void tail_consume(Tail *tail, size_t n)
+{
+	lines_consume(&tail->lines, n);
+}
+
+void tail_mark(Tail *tail, size_t n, FileMark *ret_mark)
+{
+	lines_mark(&tail->lines, n, ret_mark);
+	ret_mark->device = tail->device;
+	ret_mark->inode = tail->inode;
+}
+
+void tail_save(Tail *tail, LogState *state)
+{
+	if (tail->reader) {
+		state->has_position = true;
+		tail_mark(tail, 0, &state->position);
+	} else {
+		state->has_position = tail->has_position;
+		state->position = tail->position;
+	}
+	state->has_finished = tail->has_finished;
+	state->finished = tail->finished;
+}
+
+int64_t tail_written_us(const Tail *tail, int64_t now_us)
+{
+	return tail->reader ? reader_written_us(tail->reader, now_us) : now_us;
+}
+
+int tail_fd(const Tail *tail)
+{
+	return tail->reader ? reader_fd(tail->reader) : -1;
+}
+
+uint64_t tail_lag(const Tail *tail)
+{
+	uint64_t at = lines_read_offset(&tail->lines);
+	struct stat st;
+
+	if (!tail->reader || reader_compressed(tail->reader) ||
+		fstat(reader_fd(tail->reader), &st) < 0 || (uint64_t)st.st_size < at)
+		return 0;
+	return (uint64_t)st.st_size - at;
+}
+
+/* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
+static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
+{
+	int r = archive_next(tail->path, from, place, why);
+
+	if (r < 0)
+		return r;
+	if (r & ARCHIVE_LOST && !from->has_open && !tail->lost_said) {
+		tail->lost_said = true;
+		notice(tail, true,
+			"%s: the file that was read up to byte %" PRIu64
+			" is gone; what was written to it after that is lost, going on with %s",
+			tail->path, from->mark->offset,
+			r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
+	}
+	if (r & ARCHIVE_SHORT)
+		notice(tail, true,
+			"%s: is shorter than what was read of it (%" PRIu64 " of %" PRIu64
+			" bytes), going on at its end",
+			place->path, place->offset, from->mark->offset);
+	return r & ARCHIVE_NOTHING ? TAIL_IDLE : 0;
+}
+
+/* Reading goes on at place, whose parts are taken. */
+static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
+{
+	lines_start(&tail->lines, place->offset, (Span){place->head, place->head_len},
+		(Span){place->history, place->history_len});
+	reader_free(tail->reader);
+	free(tail->file_path);
+	tail->reader = TAKE(place->reader);
+	tail->file_path = TAKE(place->path);
+	tail->live = place->live;
+	tail->device = place->device;
+	tail->inode = place->inode;
+	tail->successor_seen = tail->damage_said = tail->lost_said = false;
+	if (place->live)
+		tail->live_seen_us = now_us;
+}
+
+/* The first file of this process: from the checkpoint's place, or the oldest there is. */
+static int open_first(Tail *tail, int64_t now_us, Why *why)
+{
+	ArchiveFrom from = {.seen_us = tail->live_seen_us};
+	ArchivePlace place;
+	int r;
+
+	/* An empty file has no content to be known by: then it is the one after the finished one. */
+	if (tail->has_position && tail->position.head_len) {
+		from.mark = &tail->position;
+	} else if (tail->has_finished && tail->finished.head_len) {
+		from.mark = &tail->finished;
+		from.finished = true;
+	}
+	r = find_next(tail, &from, &place, why);
+	if (!r)
+		take_place(tail, &place, now_us);
+	return r;
+}
+
+/* The place of reading becomes the end of the last finished file. An empty file is not remembered. */
+static void remember_finished(Tail *tail, const FileMark *mark)
+{
+	if (!mark->head_len)
+		return;
+	tail->finished = *mark;
+	tail->has_finished = true;
+}
+
+/*
+ * The open file is at its end. It is finished when there is a newer one that holds a byte and it
+ * is, read after that, still at its end: writers go on with the old file for a while after the
+ * new one is there (rsyslog, until it gets its HUP). 0, TAIL_IDLE, -errno.
+ */
+static int finish_file(Tail *tail, int64_t now_us, Why *why)
+{
+	ArchiveFrom from = {.finished = true,
+		.has_open = true,
+		.open_device = tail->device,
+		.open_inode = tail->inode,
+		.seen_us = tail->live_seen_us};
+	ArchivePlace place;
+	struct stat st;
+	FileMark mark;
+	int r;
+
+	tail_mark(tail, 0, &mark);
+	from.mark = mark.head_len ? &mark : NULL;
+	r = find_next(tail, &from, &place, why);
+	if (r)
+		return r;
+	if (fstat(reader_fd(place.reader), &st) < 0) {
+		r = -errno;
+		why_set(why, "%s: %s", place.path, strerror(-r));
+	} else if (place.live && !st.st_size) {
+		r = TAIL_IDLE;
+	} else if (!tail->successor_seen && !reader_compressed(tail->reader)) {
+		tail->successor_seen = true;
+	} else {
+		lines_finish(&tail->lines);
+		if (!lines_chunk(&tail->lines).len) {
+			remember_finished(tail, &mark);
+			take_place(tail, &place, now_us);
+			if (tail->live)
+				notice(tail, false, "%s: going on with the new file", tail->path);
+		}
+	}
+	archive_place_done(&place);
+	return r;
+}
+
+/* The bytes before the place of reading are not the ones that were read: the file was cut and written anew. */
+static int reopen_truncated(Tail *tail, int64_t now_us, Why *why)
+{
+	FileMark mark;
+	ArchiveFrom from = {.mark = &mark, .seen_us = tail->live_seen_us};
+	ArchivePlace place;
+	int r;
+
+	/* A line that had no end yet is read again, from the copy. */
+	tail_mark(tail, 0, &mark);
+	remember_finished(tail, &mark);
+	r = find_next(tail, &from, &place, why);
+	if (r)
+		return r;
+	take_place(tail, &place, now_us);
+	notice(tail, false, "%s: truncated, going on with %s", tail->path, tail->file_path);
+	return 0;
+}
+
+/* Whether the bytes before the place of reading still are what was read. Plain files only. */
+static int check_before(Tail *tail)
+{
+	Span before = lines_before_end(&tail->lines);
+	char now[MARK_TAIL_MAX];
+	ssize_t n = file_pread_full(reader_fd(tail->reader), now, before.len,
+		(off_t)(lines_read_offset(&tail->lines) - before.len));
+
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == before.len && !memcmp(now, before.data, before.len) ? 0 : MARK_OTHER;
+}
+
+/* Whether the open file still is the log itself. Then it may grow. */
+static bool still_the_log(Tail *tail, int64_t now_us)
+{
+	struct stat st;
+
+	if (!tail->live || stat(tail->path, &st) < 0 || st.st_dev != tail->device ||
+		st.st_ino != tail->inode)
+		return false;
+	tail->live_seen_us = now_us;
+	return true;
+}
+
+int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
+{
+	bool plain;
+	ssize_t n;
+	size_t size;
+	char *space;
+	int r;
+
+	if (!tail->reader)
+		return open_first(tail, now_us, ret_why);
+	plain = !reader_compressed(tail->reader);
+	space = lines_space(&tail->lines, &size);
+	n = reader_read(tail->reader, space, size);
+	if (n < 0 && n != -EBADMSG) {
+		why_set(ret_why, "%s: %s", tail->file_path, strerror((int)-n));
+		return (int)n;
+	}
+	if (tail->live && plain) {
+		r = check_before(tail);
+		if (r < 0) {
+			why_set(ret_why, "%s: %s", tail->file_path, strerror(-r));
+			return r;
+		}
+		if (r)
+			return reopen_truncated(tail, now_us, ret_why);
+	}
+	if (n > 0) {
+		lines_filled(&tail->lines, (size_t)n);
+		return 0;
+	}
+	if (n == -EBADMSG && !tail->damage_said) {
+		notice(tail, true,
+			"%s: damaged or cut short, %" PRIu64
+			" bytes of it could be read, what follows is lost",
+			tail->file_path, lines_read_offset(&tail->lines));
+		tail->damage_said = true;
+	}
+	if (still_the_log(tail, now_us))
+		return TAIL_IDLE;
+	return finish_file(tail, now_us, ret_why);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Follows one log over all that happens to its files: reads what is left of rotated siblings, then the log itself,
+ * drains a file that was renamed away before it goes on with the new one, notices truncation. It only reads when it is told
+ * to (tail_fill) and never waits: whoever owns it watches the files (source/watch) and asks again.
+ */
+
+#include "source/lines.h"
+#include "state/checkpoint.h"
+
+typedef struct Tail Tail;
+
+typedef struct TailCallbacks {
+	/* Something happened that people should know: a rotation (not a warning), lost or damaged bytes (a warning). */
+	void (*notice)(void *userdata, bool warning, const char *text);
+	void *userdata;
+} TailCallbacks;
+
+/*
+ * Follows path from where state (of the last checkpoint, borrowed only for the call) says it was read to; NULL is a first
+ * start, with the oldest sibling. seen_us is when that checkpoint was written. Opens nothing yet. 0 or -ENOMEM.
+ */
+int tail_new(const char *path, const LogState *state, int64_t seen_us,
+	const TailCallbacks *callbacks, Tail **ret_tail);
+void tail_free(Tail *tail);
+DEFINE_CLEANUP(Tail *, tail_freep, tail_free)
+
+/* The name that is followed. */
+const char *tail_path(const Tail *tail);
+
+enum {
+	TAIL_IDLE = 1, /* all that is there was read; ask again when a file has changed */
+};
+
+/*
+ * Reads more. Not while tail_chunk() holds lines that are not consumed. 0: there may be whole lines now, and there may be
+ * more to read; TAIL_IDLE; -errno with *ret_why naming the path: ask again later, nothing is lost.
+ */
+int tail_fill(Tail *tail, int64_t now_us, Why *ret_why);
+
+/* Whole lines to be looked at; consume them from the front. See source/lines. */
+Span tail_chunk(const Tail *tail);
+bool tail_chunk_is_cut(const Tail *tail);
+void tail_consume(Tail *tail, size_t n);
+
+/* The place n bytes into the chunk. */
+void tail_mark(Tail *tail, size_t n, FileMark *ret_mark);
+
+/* Sets position and finished of state to where the chunk begins; path and counters stay. */
+void tail_save(Tail *tail, LogState *state);
+
+/* When the file that is being read was last written: what stamps without a year refer to. */
+int64_t tail_written_us(const Tail *tail, int64_t now_us);
+
+/* The open descriptor of the log, to be watched; -1 when none is open. Borrowed. */
+int tail_fd(const Tail *tail);
+
+/* Bytes of the open file that were not read yet; 0 where that can't be known. */
+uint64_t tail_lag(const Tail *tail);

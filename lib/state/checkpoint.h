@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * What is durable: how far each log was read, how long the CSV was then, and the counters up to
+ * there. One small file (state_dir/state.offset), replaced whole: versioned text with a checksum,
+ * one "key value..." per line; log paths with control bytes as \xHH. The rows are made durable
+ * first, then the checkpoint names them; so after a crash the CSV is cut back to the checkpoint's
+ * length and the lines behind its positions are read again: nothing lost, nothing doubled.
+ */
+
+#include "state/mark.h"
+
+/* Cumulative since the first start, at the committed place; a replay counts nothing twice. */
+typedef struct Counters {
+	uint64_t lines;
+	uint64_t failures;
+	uint64_t successes;
+	uint64_t outages;
+	uint64_t aborted;
+	uint64_t skipped; /* lines that were too long and were cut before they were understood */
+} Counters;
+
+void counters_add(Counters *counters, const Counters *more);
+
+typedef struct LogState {
+	char *path;        /* as configured: the name that is followed */
+	bool has_position; /* false: nothing was read yet, not even an empty file was there */
+	FileMark position;
+	bool has_finished; /* the file read to its end before the current one */
+	FileMark finished; /* offset is its length */
+	Counters counters;
+} LogState;
+
+typedef struct Checkpoint {
+	int64_t written_us;
+	char *csv_path;
+	FileMark csv; /* offset is the committed length */
+	uint64_t rows;
+	size_t log_count;
+	LogState *logs;
+} Checkpoint;
+
+#define CHECKPOINT_INIT ((Checkpoint){0})
+#define CHECKPOINT_LOGS_MAX 4096
+
+void checkpoint_done(Checkpoint *checkpoint);
+#define _cleanup_checkpoint_ _cleanup_(checkpoint_done)
+
+/* The entry of the log that is followed as path, NULL when there is none. */
+LogState *checkpoint_find_log(Checkpoint *checkpoint, const char *path);
+
+/* Adds an entry without position. 0, -ENOMEM, -EMFILE above CHECKPOINT_LOGS_MAX. */
+int checkpoint_add_log(Checkpoint *checkpoint, const char *path, LogState **ret_log);
+
+enum { CHECKPOINT_NONE = 1 };
+
+/*
+ * 0; CHECKPOINT_NONE when there is no such file; -EBADMSG with *ret_why when it is torn, foreign
+ * or of a newer version; -errno.
+ */
+int checkpoint_load(const char *path, Checkpoint *ret_checkpoint, Why *ret_why);
+
+/* Replaces the file durably. What it names must be durable before. 0 or -errno: the old one stays. */
+int checkpoint_save(const char *path, const Checkpoint *checkpoint);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "state/mark.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <sys/stat.h>
+
+uint64_t mark_hash(const void *data, size_t len)
+{
+	return hash_bytes(HASH_KEY_FIXED, data, len);
+}
+
+int mark_from_fd(int fd, uint64_t offset, FileMark *ret_mark)
+{
+	unsigned char data[MARK_HEAD_MAX];
+	FileMark mark = {.offset = offset};
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	mark.device = st.st_dev;
+	mark.inode = st.st_ino;
+	mark.head_len = (uint32_t)MIN(offset, (uint64_t)MARK_HEAD_MAX);
+	n = file_pread_full(fd, data, mark.head_len, 0);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < mark.head_len)
+		return -ESPIPE;
+	mark.head_hash = mark_hash(data, (size_t)n);
+	mark.tail_len = (uint32_t)MIN(offset, (uint64_t)MARK_TAIL_MAX);
+	n = file_pread_full(fd, data, mark.tail_len, (off_t)(offset - mark.tail_len));
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < mark.tail_len)
+		return -ESPIPE;
+	mark.tail_hash = mark_hash(data, (size_t)n);
+	*ret_mark = mark;
+	return 0;
+}
+
+int mark_compare_fd(const FileMark *mark, int fd)
+{
+	unsigned char data[MARK_HEAD_MAX];
+	ssize_t n;
+
+	n = file_pread_full(fd, data, mark->head_len, 0);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < mark->head_len || mark_hash(data, (size_t)n) != mark->head_hash)
+		return MARK_OTHER;
+	n = file_pread_full(fd, data, mark->tail_len, (off_t)(mark->offset - mark->tail_len));
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < mark->tail_len)
+		return MARK_SHORT;
+	return mark_hash(data, (size_t)n) == mark->tail_hash ? 0 : MARK_OTHER;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/csvfile.h"
+
+#include "base/file.h"
+#include "state/lock.h"
+#include "store/csv.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct CsvFile {
+	char *path;
+	int fd;
+	uint64_t length; /* of the whole rows in the file */
+	StrBuf buffer;
+};
+
+void csvfile_free(CsvFile *file)
+{
+	if (!file)
+		return;
+	if (file->fd >= 0)
+		(void)close(file->fd);
+	strbuf_done(&file->buffer);
+	free(file->path);
+	free(file);
+}
+
+StrBuf *csvfile_buffer(CsvFile *file)
+{
+	return &file->buffer;
+}
+
+const char *csvfile_path(const CsvFile *file)
+{
+	return file->path;
+}
+
+int csvfile_flush(CsvFile *file)
+{
+	int r = strbuf_error(&file->buffer);
+
+	if (r < 0)
+		return r;
+	if (!file->buffer.len)
+		return 0;
+	r = file_write_full(file->fd, file->buffer.data, file->buffer.len);
+	if (r < 0) {
+		/* No torn row stays. Should even this fail, the next start cuts it. */
+		if (ftruncate(file->fd, (off_t)file->length) < 0)
+			return r;
+		return r;
+	}
+	file->length += file->buffer.len;
+	strbuf_reset(&file->buffer);
+	return 0;
+}
+
+int csvfile_sync(CsvFile *file)
+{
+	return fdatasync(file->fd) < 0 ? -errno : 0;
+}
+
+int csvfile_mark(CsvFile *file, FileMark *ret_mark)
+{
+	return mark_from_fd(file->fd, file->length, ret_mark);
+}
+
+/* 0 with the header there, 1 empty (a header that a power loss cut counts as that), -EBADMSG, -errno. */
+static int check_header(int fd, uint64_t size)
+{
+	Span header = csv_header();
+	char start[256];
+	ssize_t n;
+
+	n = file_pread_full(fd, start, MIN(header.len, sizeof(start)), 0);
+	if (n < 0)
+		return (int)n;
+	if (memcmp(start, header.data, (size_t)n))
+		return -EBADMSG;
+	return size < header.len ? 1 : 0;
+}
+
+static int open_locked(const char *path, int flags, int *ret_fd, struct stat *ret_st, Why *why)
+{
+	_cleanup_close_ int fd =
+		open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0640);
+	int r;
+
+	if (fd < 0 || fstat(fd, ret_st) < 0) {
+		r = -errno;
+		why_set(why, "%s: %s", path, strerror(-r));
+		return r;
+	}
+	if (!S_ISREG(ret_st->st_mode)) {
+		why_set(why, "%s: not a regular file", path);
+		return -EBADMSG;
+	}
+	r = lock_file(fd);
+	if (r == LOCK_HELD) {
+		why_set(why, "%s: another process is writing it", path);
+		return -EBUSY;
+	}
+	if (r < 0) {
+		why_set(why, "%s: can't be locked: %s", path, strerror(-r));
+		return r;
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* Cuts the committed file back to the committed length. The bytes cut, or -errno. */
+static int64_t cut_back(int fd, uint64_t size, uint64_t length)
+{
+	if (size <= length)
+		return 0;
+	if (ftruncate(fd, (off_t)length) < 0 || fsync(fd) < 0)
+		return -errno;
+	return (int64_t)(size - length);
+}
+
+/*
+ * Looks for the committed file under another name in its directory (it was rotated while nobody looked) and
+ * cuts what was not committed. 1 found, 0 not, -errno.
+ */
+static int find_rotated(const char *path, const FileMark *committed, uint64_t *ret_cut, Why *why)
+{
+	_cleanup_free_ char *dir = file_parent_dup(path);
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	struct dirent *entry;
+	DIR *stream;
+	int r = 0;
+
+	if (!dir)
+		return -ENOMEM;
+	stream = opendir(dir);
+	if (!stream)
+		return -errno;
+	while (!r && (entry = readdir(stream))) {
+		_cleanup_free_ char *other = file_join_dup(dir, entry->d_name);
+		_cleanup_close_ int fd = -1;
+		struct stat st;
+		int64_t cut;
+
+		if (!other) {
+			r = -ENOMEM;
+			break;
+		}
+		if (strncmp(entry->d_name, name, strlen(name)) || !entry->d_name[strlen(name)] ||
+			stat(other, &st) < 0 || !S_ISREG(st.st_mode) ||
+			open_locked(other, 0, &fd, &st, NULL) < 0 || mark_compare_fd(committed, fd))
+			continue;
+		cut = cut_back(fd, (uint64_t)st.st_size, committed->offset);
+		if (cut < 0) {
+			why_set(why, "%s: can't be cut back: %s", other, strerror((int)-cut));
+			r = (int)cut;
+			break;
+		}
+		*ret_cut = (uint64_t)cut;
+		r = 1;
+	}
+	(void)closedir(stream);
+	return r;
+}
+
+/* A file that does not end with a newline: the next row must not become part of its last line. */
+static int end_last_line(CsvFile *file)
+{
+	char last;
+
+	if (!file->length)
+		return 0;
+	if (file_pread_full(file->fd, &last, 1, (off_t)file->length - 1) != 1)
+		return -EIO;
+	if (last != '\n')
+		strbuf_append_char(&file->buffer, '\n');
+	return strbuf_error(&file->buffer);
+}
+
+/*
+ * As mark_compare_fd, but while nothing but the header was committed every CSV would do: then only
+ * the inode can tell, and in doubt nothing is cut.
+ */
+static int compare_committed(const CsvFile *file, const FileMark *committed)
+{
+	struct stat st;
+
+	if (committed->offset <= csv_header().len && file->length > committed->offset) {
+		if (fstat(file->fd, &st) < 0)
+			return -errno;
+		if (st.st_ino != committed->inode)
+			return MARK_OTHER;
+	}
+	return mark_compare_fd(committed, file->fd);
+}
+
+/* What the opened file is; fills start and cut. */
+static int classify(
+	CsvFile *file, const FileMark *committed, CsvStart *start, uint64_t *cut, Why *why)
+{
+	int r = check_header(file->fd, file->length);
+
+	if (r == -EBADMSG)
+		why_set(why, "%s: does not start with the header of this program's CSV",
+			file->path);
+	if (r < 0)
+		return r;
+	if (r > 0 && file->length) {
+		if (ftruncate(file->fd, 0) < 0) {
+			why_set(why, "%s: can't be cut back: %s", file->path, strerror(errno));
+			return -errno;
+		}
+		file->length = 0;
+	}
+	if (!committed) {
+		*start = r ? CSV_CREATED : CSV_CONTINUED;
+		if (!r && file->length > csv_header().len) {
+			why_set(why,
+				"%s: holds rows already, but nothing says how far the logs were "
+				"read",
+				file->path);
+			return -EEXIST;
+		}
+		return 0;
+	}
+	switch (compare_committed(file, committed)) {
+	case 0: {
+		int64_t bytes = cut_back(file->fd, file->length, committed->offset);
+
+		if (bytes < 0) {
+			why_set(why, "%s: can't be cut back: %s", file->path,
+				strerror((int)-bytes));
+			return (int)bytes;
+		}
+		*cut = (uint64_t)bytes;
+		file->length = committed->offset;
+		*start = CSV_CONTINUED;
+		return 0;
+	}
+	case MARK_SHORT: *start = CSV_SHORTER; return end_last_line(file);
+	case MARK_OTHER:
+		r = find_rotated(file->path, committed, cut, why);
+		if (r < 0)
+			return r;
+		*start = r ? CSV_ROTATED : file->length ? CSV_FOREIGN : CSV_DISAPPEARED;
+		return end_last_line(file);
+	default: why_set(why, "%s: can't be read", file->path); return -EIO;
+	}
+}
+
+/* The header, durable together with the name. */
+static int write_header(CsvFile *file, Why *why)
+{
+	Span header = csv_header();
+	int r = file_write_full(file->fd, header.data, header.len);
+
+	if (!r && fsync(file->fd) < 0)
+		r = -errno;
+	if (!r)
+		r = file_sync_parent(file->path);
+	if (r < 0) {
+		why_set(why, "%s: %s", file->path, strerror(-r));
+		(void)ftruncate(file->fd, 0);
+		return r;
+	}
+	file->length = header.len;
+	return 0;
+}
+
+int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file,
+	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why)
+{
+	_cleanup_(csvfile_freep) CsvFile *file = calloc(1, sizeof(*file));
+	CsvStart start = CSV_CREATED;
+	uint64_t cut = 0;
+	struct stat st;
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->fd = -1;
+	file->path = strdup(path);
+	if (!file->path)
+		return -ENOMEM;
+	r = open_locked(path, O_CREAT, &file->fd, &st, ret_why);
+	if (r < 0)
+		return r;
+	file->length = (uint64_t)st.st_size;
+	r = classify(file, committed, &start, &cut, ret_why);
+	if (r < 0)
+		return r;
+	if (!file->length) {
+		r = write_header(file, ret_why);
+		if (r < 0)
+			return r;
+	}
+	*ret_file = TAKE(file);
+	*ret_start = start;
+	*ret_cut_bytes = cut;
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The CSV as a file that only grows. Rows are gathered in memory, written whole (a write that fails half-way is cut
+ * back to the last whole row and tried again), and made durable by csvfile_sync before the checkpoint names the length.
+ * At a start the file is found again by its content and cut back to the committed length.
+ */
+
+#include "base/strbuf.h"
+#include "state/mark.h"
+
+typedef struct CsvFile CsvFile;
+
+typedef enum CsvStart {
+	CSV_CREATED,   /* there was none, or an empty one; it has the header now, durably */
+	CSV_CONTINUED, /* it is the committed file (cut back, if it was longer) */
+	CSV_ROTATED, /* the committed file was found under another name and cut back; this is a new one */
+	CSV_SHORTER,     /* it is shorter than what was committed: rows are missing; appended to */
+	CSV_FOREIGN,     /* another file has the name and the committed one is gone; appended to */
+	CSV_DISAPPEARED, /* the committed file is gone; this is a new one */
+} CsvStart;
+
+/*
+ * Opens path for appending and locks it. committed is the mark of the last checkpoint, NULL at a first start. 0;
+ * -EEXIST at a first start when it holds rows already; -EBADMSG when it does not start with our header; -EBUSY when
+ * another process has locked it; -errno. *ret_why says it with the path.
+ */
+int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file,
+	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why);
+/* Rows that were not flushed are dropped. */
+void csvfile_free(CsvFile *file);
+DEFINE_CLEANUP(CsvFile *, csvfile_freep, csvfile_free)
+
+/* Where the next row is to be appended (csv_append_row). What is in it is written by csvfile_flush. */
+StrBuf *csvfile_buffer(CsvFile *file);
+
+/*
+ * Writes the buffer and empties it. 0 or -errno: then the file ends where it ended before, the buffer is kept, and the call can
+ * be made again (ENOSPC, EDQUOT, EIO).
+ */
+int csvfile_flush(CsvFile *file);
+
+/* Makes what was flushed durable. 0 or -errno. */
+int csvfile_sync(CsvFile *file);
+
+/* The mark of the flushed end. 0 or -errno. */
+int csvfile_mark(CsvFile *file, FileMark *ret_mark);
+
+const char *csvfile_path(const CsvFile *file);
