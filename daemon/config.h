@@ -10,7 +10,8 @@
 #include "base/strbuf.h"
 
 typedef struct Config {
-	char *path; /* the file it came from; NULL: defaults alone */
+	char *path;      /* the file it came from; NULL: defaults alone */
+	unsigned *lines; /* of each option of the table, where path sets it; 0: it is the default */
 	struct {
 		char *working_dir;
 		char *state_dir;
@@ -45,11 +46,20 @@ typedef struct Config {
 
 /*
  * Reads path; NULL reads the default place, and when there is no file there takes the defaults. 0; -EINVAL when there are
- * mistakes (ret_errors: one "path:line: what: why" per line, every mistake of the file); -errno with ret_errors when it can't be read.
+ * mistakes (ret_errors: one "path:line: group.key: why" per line, every mistake of the file, in its order); another -errno
+ * with ret_errors when it can't be read. What is in ret_errors is escaped and can be printed as it is.
  */
 int config_load(const char *path, Config **ret_config, StrBuf *ret_errors);
 void config_free(Config *config);
 DEFINE_CLEANUP(Config *, config_freep, config_free)
+
+/*
+ * Whether the paths can be used by the user who runs this: directories are there and writable, files that are there can be
+ * read, no two options name the same file. Appends lines as config_load does, to ret_errors what makes work impossible, to ret_notes
+ * what may come later by itself (a log that is not there yet, a database that was not fetched). 0; -EINVAL when there are
+ * errors; -ENOMEM.
+ */
+int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes);
 
 /* Appends the effective values as a configuration file that reads back to the same values. */
 void config_dump(const Config *config, StrBuf *sb);

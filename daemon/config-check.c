@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "daemon/config-mistakes.h"
+#include "daemon/config-option.h"
+
+typedef struct Checker {
+	const Config *config;
+	ConfigMistakes errors, notes;
+} Checker;
+
+static unsigned line_of(const Checker *checker, const char *group, const char *key)
+{
+	return checker->config->lines[config_option_find(group, key, NULL) - config_options];
+}
+
+static void add(
+	Checker *checker, const char *group, const char *key, const char *path, const char *why)
+{
+	config_mistakes_add(&checker->errors, line_of(checker, group, key), "%s.%s: %s: %s", group,
+		key, path, why);
+}
+
+/* access(2) of the effective user, also where a read-only mount forbids what the mode allows. */
+static const char *find_access_fault(const char *path, int mode)
+{
+	return faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? strerror(errno) : NULL;
+}
+
+static const char *find_directory_fault(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return strerror(errno);
+	if (!S_ISDIR(st.st_mode))
+		return "is not a directory";
+	return find_access_fault(path, W_OK | X_OK);
+}
+
+/* *ret_absent says that there is no such file, which is no fault. */
+static const char *find_file_fault(const char *path, int mode, bool *ret_absent)
+{
+	struct stat st;
+
+	*ret_absent = false;
+	if (stat(path, &st) < 0) {
+		*ret_absent = errno == ENOENT;
+		return *ret_absent ? NULL : strerror(errno);
+	}
+	if (!S_ISREG(st.st_mode))
+		return "is not a regular file";
+	return find_access_fault(path, mode);
+}
+
+static void check_directory(Checker *checker, const char *key, const char *path)
+{
+	const char *fault = find_directory_fault(path);
+
+	if (fault)
+		add(checker, "paths", key, path, fault);
+}
+
+static void check_readable(Checker *checker, const char *group, const char *key, const char *path,
+	const char *absent_note)
+{
+	bool absent;
+	const char *fault = find_file_fault(path, R_OK, &absent);
+
+	if (fault)
+		add(checker, group, key, path, fault);
+	else if (absent)
+		config_mistakes_add(&checker->notes, line_of(checker, group, key),
+			"note: %s.%s: %s: %s", group, key, path, absent_note);
+}
+
+static void check_log_file(Checker *checker, const char *path)
+{
+	_cleanup_free_ char *dir = file_parent_dup(path);
+	const char *fault;
+	bool absent;
+
+	if (!*path)
+		return;
+	if (!dir) {
+		checker->errors.error = -ENOMEM;
+		return;
+	}
+	fault = find_file_fault(path, W_OK, &absent);
+	if (!fault) /* rotating it renames */
+		fault = find_directory_fault(dir);
+	if (fault)
+		add(checker, "general", "log_file", path, fault);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat st_a, st_b;
+
+	if (!strcmp(a, b))
+		return true;
+	return !stat(a, &st_a) && !stat(b, &st_b) && st_a.st_dev == st_b.st_dev &&
+	       st_a.st_ino == st_b.st_ino;
+}
+
+/* A CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
+static void check_distinct(Checker *checker, const char *csv)
+{
+	const Config *config = checker->config;
+	const struct {
+		const char *group, *key, *path;
+	} files[] = {
+		{"paths", "csv_filename", csv},
+		{"general", "log_file", config->general.log_file},
+		{"geolocation", "country_db_path", config->geolocation.country_db_path},
+		{"ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		for (size_t j = 0; j < i; j++)
+			if (is_same_file(files[i].path, files[j].path))
+				config_mistakes_add(&checker->errors,
+					line_of(checker, files[i].group, files[i].key),
+					"%s.%s: %s: is %s.%s too", files[i].group, files[i].key,
+					files[i].path, files[j].group, files[j].key);
+		for (char **log = config->paths.mail_log; *log; log++)
+			if (is_same_file(files[i].path, *log))
+				config_mistakes_add(&checker->errors,
+					line_of(checker, files[i].group, files[i].key),
+					"%s.%s: %s: is a paths.mail_log too", files[i].group,
+					files[i].key, files[i].path);
+	}
+}
+
+int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes)
+{
+	_cleanup_free_ char *csv = config_csv_path_dup(config);
+	const char *file = config->path ? config->path : "defaults", *fault;
+	Checker checker = {.config = config};
+	bool absent;
+	int r;
+
+	if (!csv)
+		return -ENOMEM;
+	check_directory(&checker, "working_dir", config->paths.working_dir);
+	check_directory(&checker, "state_dir", config->paths.state_dir);
+	fault = find_file_fault(csv, R_OK | W_OK, &absent);
+	if (fault)
+		add(&checker, "paths", "csv_filename", csv, fault);
+	for (char **log = config->paths.mail_log; *log; log++)
+		check_readable(
+			&checker, "paths", "mail_log", *log, "is not there yet; it is waited for");
+	check_readable(&checker, "geolocation", "country_db_path",
+		config->geolocation.country_db_path, "is not there; countries stay unknown");
+	check_readable(&checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,
+		"is not there; networks and organisations stay unknown");
+	check_log_file(&checker, config->general.log_file);
+	check_distinct(&checker, csv);
+
+	r = checker.errors.error ? checker.errors.error : checker.notes.error;
+	if (!r) {
+		config_mistakes_write(&checker.errors, file, ret_errors);
+		config_mistakes_write(&checker.notes, file, ret_notes);
+		r = checker.errors.count ? -EINVAL : 0;
+	}
+	config_mistakes_done(&checker.errors);
+	config_mistakes_done(&checker.notes);
+	return r;
+}

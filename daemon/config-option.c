@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/config-option.h"
+
+#include <ctype.h>
+
+const ConfigGroup config_groups[] = {
+	{"paths", "Where things are."},
+	{"geolocation", "The database of countries."},
+	{"ASN_ASO", "The database of networks and the organisations that run them."},
+	{"general", "The program's own log."},
+	{"dns", "Names of addresses, by reverse DNS."},
+	{"dns_cache", "The names that were asked for are remembered."},
+};
+const size_t config_group_count = ARRAY_SIZE(config_groups);
+
+#define FIELD(field) offsetof(Config, field)
+
+const ConfigOption config_options[] = {
+	{"paths", "working_dir", CONFIG_PATH, FIELD(paths.working_dir), "/var/log/maillogsentinel",
+		.help = "Directory of the CSV."},
+	{"paths", "state_dir", CONFIG_PATH, FIELD(paths.state_dir), "/var/lib/maillogsentinel",
+		.needs_restart = true,
+		.help = "Directory of the state: how far the logs are read, and the databases."},
+	{"paths", "mail_log", CONFIG_PATHS, FIELD(paths.mail_log), "/var/log/mail.log",
+		.help = "Postfix's log, or a list of logs; one that is not there yet is waited "
+			"for."},
+	{"paths", "csv_filename", CONFIG_FILE_NAME, FIELD(paths.csv_filename),
+		"maillogsentinel.csv", .help = "Name of the CSV in working_dir."},
+
+	{"geolocation", "country_db_path", CONFIG_PATH, FIELD(geolocation.country_db_path), "",
+		.may_be_empty = true,
+		.help = "Database of countries, MMDB or CSV; \"\" is db/user-country.mmdb in "
+			"state_dir."},
+
+	{"ASN_ASO", "asn_db_path", CONFIG_PATH, FIELD(asn_aso.asn_db_path), "",
+		.may_be_empty = true,
+		.help = "Database of networks, MMDB or CSV; \"\" is db/origin-asn.mmdb in "
+			"state_dir."},
+
+	{"general", "log_level", CONFIG_LOG_LEVEL, FIELD(general.log_level), "INFO",
+		.help = "The least that is logged: DEBUG, INFO, WARNING or ERROR."},
+	{"general", "log_file", CONFIG_PATH, FIELD(general.log_file), "", .may_be_empty = true,
+		.help = "File that gets the program's log too, beside the journal; \"\" is none."},
+	{"general", "log_file_max_bytes", CONFIG_SIZE, FIELD(general.log_file_max_bytes), "1 MiB",
+		.min = 4096, .max = (uint64_t)1 << 40,
+		.help = "Size at which log_file is rotated, to log_file.1 and so on."},
+	{"general", "log_file_backup_count", CONFIG_NUMBER, FIELD(general.log_file_backup_count),
+		"5", .min = 0, .max = 100, .help = "Rotated log files that are kept."},
+
+	{"dns", "enabled", CONFIG_BOOL, FIELD(dns.enabled), "true",
+		.help = "Whether addresses are looked up at all; without, their status is Off."},
+	{"dns", "servers", CONFIG_TEXT, FIELD(dns.servers), "",
+		.help = "Name servers, such as \"127.0.0.1:53,[::1]:53\"; \"\" takes those of "
+			"/etc/resolv.conf."},
+	{"dns", "timeout_ms", CONFIG_NUMBER, FIELD(dns.timeout_ms), "1000", .min = 50, .max = 60000,
+		.unit = "ms",
+		.help = "How long the first try for a name waits; each further try waits twice as "
+			"long."},
+	{"dns", "tries", CONFIG_NUMBER, FIELD(dns.tries), "2", .min = 1, .max = 8,
+		.help = "Tries for a name until the status is Timeout."},
+	/* Above 256 the answers overflow the socket's receive buffer. */
+	{"dns", "max_in_flight", CONFIG_NUMBER, FIELD(dns.max_in_flight), "128", .min = 1,
+		.max = 256, .help = "Questions that wait for their answer at the same time."},
+
+	{"dns_cache", "enabled", CONFIG_BOOL, FIELD(dns_cache.enabled), "true",
+		.help = "Whether answers are remembered."},
+	/*
+	 * One new address a second for the whole of ttl_seconds: below that, an attack from many addresses, which come
+	 * back every few minutes, would push each name out before it is asked for again. It costs about 1 MiB.
+	 */
+	{"dns_cache", "size", CONFIG_NUMBER, FIELD(dns_cache.size), "4096", .min = 1,
+		.max = 1048576, .unit = "answers", .help = "Answers that are remembered."},
+	{"dns_cache", "ttl_seconds", CONFIG_NUMBER, FIELD(dns_cache.ttl_seconds), "3600", .min = 1,
+		.max = 604800, .unit = "s",
+		.help = "How long an answer is remembered at most; less when its own TTL says so."},
+};
+const size_t config_option_count = ARRAY_SIZE(config_options);
+
+#define NAME_LENGTH_MAX 40 /* longer names are like no known one */
+
+/* Edit distance with swaps of neighbours (optimal string alignment), blind to case. */
+static unsigned name_distance(const char *a, const char *b)
+{
+	unsigned row[3][NAME_LENGTH_MAX + 1];
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (a_len > NAME_LENGTH_MAX || b_len > NAME_LENGTH_MAX)
+		return UINT32_MAX;
+	for (size_t j = 0; j <= b_len; j++)
+		row[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		unsigned *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+
+		now[0] = (unsigned)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			int x = tolower((unsigned char)a[i - 1]),
+			    y = tolower((unsigned char)b[j - 1]);
+
+			now[j] = MIN(MIN(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
+			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+				y == tolower((unsigned char)a[i - 2]))
+				now[j] = MIN(now[j], before[j - 2] + 1);
+		}
+	}
+	return row[a_len % 3][b_len];
+}
+
+/* A third of the name may be wrong; what is further away was not meant. */
+static bool is_near(const char *name, unsigned distance)
+{
+	return distance <= MAX(strlen(name) / 3, (size_t)1);
+}
+
+const ConfigOption *config_option_find(
+	const char *group, const char *key, const ConfigOption **ret_nearest)
+{
+	const ConfigOption *nearest = NULL;
+	unsigned best = UINT32_MAX;
+
+	for (size_t i = 0; i < config_option_count; i++) {
+		const ConfigOption *option = &config_options[i];
+		bool other = strcmp(option->group, group) != 0;
+		/* The same key in another group is nearer than half a key of this one; a similar one elsewhere is not. */
+		unsigned distance = name_distance(key, option->key);
+
+		if (!other && !strcmp(option->key, key))
+			return option;
+		if (!is_near(key, distance))
+			continue;
+		distance = 2 * distance + other;
+		if (distance < best) {
+			best = distance;
+			nearest = option;
+		}
+	}
+	if (ret_nearest)
+		*ret_nearest = nearest;
+	return NULL;
+}
+
+const ConfigGroup *config_group_find(const char *name, const ConfigGroup **ret_nearest)
+{
+	const ConfigGroup *nearest = NULL;
+	unsigned best = UINT32_MAX;
+
+	for (size_t i = 0; i < config_group_count; i++) {
+		unsigned distance = name_distance(name, config_groups[i].name);
+
+		if (!strcmp(config_groups[i].name, name))
+			return &config_groups[i];
+		if (is_near(name, distance) && distance < best) {
+			best = distance;
+			nearest = &config_groups[i];
+		}
+	}
+	if (ret_nearest)
+		*ret_nearest = nearest;
+	return NULL;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/config.h"
+
+#include <libconfig.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "build-config.h"
+#include "daemon/config-mistakes.h"
+#include "daemon/config-option.h"
+#include "daemon/config-scan.h"
+#include "enrich/rdns.h"
+
+#define CONFIG_FILE_MAX ((size_t)1 << 20) /* bytes; a real one has 5 KiB */
+#define LIST_MAX 256                      /* texts in a list */
+
+typedef struct Reader {
+	Config *config;
+	ConfigMistakes mistakes;
+	int error; /* -ENOMEM */
+} Reader;
+
+static unsigned line_of(const config_setting_t *setting)
+{
+	return config_setting_source_line(setting);
+}
+
+/* config_scan's marks: *N stands for what was broken, NAME*N for a name that was there before. */
+static bool name_of(const config_setting_t *setting, char name[64])
+{
+	const char *given = config_setting_name(setting);
+	size_t len = strcspn(given, "*");
+
+	if (!len)
+		return false;
+	len = MIN(len, (size_t)63);
+	memcpy(name, given, len);
+	name[len] = '\0';
+	return true;
+}
+
+static void read_value(
+	const config_setting_t *setting, const char *texts[LIST_MAX], ConfigValue *ret_value)
+{
+	ConfigValue value = {.kind = CONFIG_VALUE_OTHER, .texts = texts};
+
+	switch (config_setting_type(setting)) {
+	case CONFIG_TYPE_BOOL:
+		value.kind = CONFIG_VALUE_BOOL;
+		value.truth = config_setting_get_bool(setting);
+		break;
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		value.kind = CONFIG_VALUE_NUMBER;
+		value.number = config_setting_get_int64(setting);
+		break;
+	case CONFIG_TYPE_STRING:
+		value.kind = CONFIG_VALUE_TEXT;
+		texts[value.text_count++] = config_setting_get_string(setting);
+		break;
+	case CONFIG_TYPE_ARRAY:
+	case CONFIG_TYPE_LIST:
+		if (config_setting_length(setting) > LIST_MAX)
+			break;
+		value.kind = CONFIG_VALUE_TEXTS;
+		for (int i = 0; i < config_setting_length(setting); i++) {
+			texts[i] = config_setting_get_string_elem(setting, i);
+			if (!texts[i])
+				value.kind = CONFIG_VALUE_OTHER;
+		}
+		value.text_count = (size_t)config_setting_length(setting);
+		break;
+	default: break;
+	}
+	*ret_value = value;
+}
+
+static void read_option(Reader *reader, const char *group, const config_setting_t *setting)
+{
+	const char *texts[LIST_MAX];
+	const ConfigOption *option, *nearest;
+	ConfigValue value;
+	char key[64];
+	Why why;
+	int r;
+
+	if (!name_of(setting, key))
+		return;
+	option = config_option_find(group, key, &nearest);
+	if (!option) {
+		config_mistakes_add(&reader->mistakes, line_of(setting),
+			"%s.%s: unknown key%s%s%s%s%s", group, key,
+			nearest ? "; did you mean " : "", nearest ? nearest->group : "",
+			nearest ? "." : "", nearest ? nearest->key : "", nearest ? "?" : "");
+		return;
+	}
+	read_value(setting, texts, &value);
+	r = config_option_set(option, reader->config, &value, &why);
+	if (r == -EINVAL)
+		config_mistakes_add(
+			&reader->mistakes, line_of(setting), "%s.%s: %s", group, key, why.text);
+	else if (r)
+		reader->error = r;
+	else
+		reader->config->lines[option - config_options] = line_of(setting);
+}
+
+static void read_group(Reader *reader, const config_setting_t *setting)
+{
+	const ConfigGroup *group, *nearest;
+	const ConfigOption *option;
+	char name[64];
+
+	if (!name_of(setting, name))
+		return;
+	group = config_group_find(name, &nearest);
+	if (group && config_setting_is_group(setting)) {
+		for (int i = 0; i < config_setting_length(setting); i++)
+			read_option(
+				reader, group->name, config_setting_get_elem(setting, (unsigned)i));
+		return;
+	}
+	(void)config_option_find("", name, &option);
+	if (group)
+		config_mistakes_add(&reader->mistakes, line_of(setting),
+			"%s: is a group and wants braces: %s: { ... };", name, name);
+	else if (!config_setting_is_group(setting) && option)
+		config_mistakes_add(&reader->mistakes, line_of(setting),
+			"%s: stands outside of a group; did you mean %s: { %s = ...; };?", name,
+			option->group, option->key);
+	else
+		config_mistakes_add(&reader->mistakes, line_of(setting), "%s: unknown group%s%s%s",
+			name, nearest ? "; did you mean " : "", nearest ? nearest->name : "",
+			nearest ? "?" : "");
+}
+
+/* The line that libconfig stumbled over, in short. */
+static Span line_text(const StrBuf *text, unsigned line)
+{
+	const char *p = strbuf_text(text), *end = p + text->len, *stop;
+
+	while (--line && (p = memchr(p, '\n', (size_t)(end - p))))
+		p++;
+	if (!p)
+		return SPAN_LITERAL("");
+	p += strspn(p, " \t");
+	stop = memchr(p, '\n', (size_t)(end - p));
+	return (Span){p, MIN((size_t)((stop ? stop : end) - p), (size_t)60)};
+}
+
+static void read_tree(Reader *reader, const StrBuf *raw, const StrBuf *scanned)
+{
+	config_setting_t *root;
+	config_t tree;
+
+	config_init(&tree);
+	/* After an error, what stands before it is in the tree. */
+	if (!config_read_string(&tree, strbuf_text(scanned))) {
+		unsigned line = (unsigned)config_error_line(&tree);
+		Span near = line_text(raw, line);
+
+		config_mistakes_add(&reader->mistakes, line, "%s near \"%.*s\"",
+			config_error_text(&tree), (int)near.len, near.data);
+	}
+	root = config_root_setting(&tree);
+	for (int i = 0; i < config_setting_length(root); i++)
+		read_group(reader, config_setting_get_elem(root, (unsigned)i));
+	config_destroy(&tree);
+}
+
+static void check_dns(Reader *reader)
+{
+	const Config *config = reader->config;
+	RdnsOptions options = {
+		.enabled = config->dns.enabled,
+		.servers = config->dns.servers,
+		.timeout_ms = config->dns.timeout_ms,
+		.tries = config->dns.tries,
+		.max_in_flight = config->dns.max_in_flight,
+		.cache_enabled = config->dns_cache.enabled,
+		.cache_size = config->dns_cache.size,
+		.cache_ttl_seconds = config->dns_cache.ttl_seconds,
+	};
+	const ConfigOption *option;
+	char key[64] = "";
+	Why why;
+
+	if (rdns_options_check(&options, &why) != -EINVAL)
+		return;
+	/* "servers: ...": the reason starts with the key. */
+	memcpy(key, why.text, MIN(strcspn(why.text, ":"), sizeof(key) - 1));
+	option = config_option_find("dns", key, NULL);
+	config_mistakes_add(&reader->mistakes, option ? config->lines[option - config_options] : 0,
+		"dns.%s", why.text);
+}
+
+static int complete_database_path(const Config *config, const char *name, char **path)
+{
+	_cleanup_free_ char *dir = NULL;
+
+	if (**path)
+		return 0;
+	free(*path);
+	*path = NULL;
+	dir = file_join_dup(config->paths.state_dir, "db");
+	if (!dir)
+		return -ENOMEM;
+	*path = file_join_dup(dir, name);
+	return *path ? 0 : -ENOMEM;
+}
+
+static int config_new(Config **ret_config)
+{
+	_cleanup_(config_freep) Config *config = calloc(1, sizeof(*config));
+	int r;
+
+	if (!config)
+		return -ENOMEM;
+	config->lines = calloc(config_option_count, sizeof(*config->lines));
+	if (!config->lines)
+		return -ENOMEM;
+	for (size_t i = 0; i < config_option_count; i++) {
+		r = config_option_set_fallback(&config_options[i], config);
+		if (r)
+			return r;
+	}
+	*ret_config = TAKE(config);
+	return 0;
+}
+
+void config_free(Config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config_option_count; i++)
+		config_option_clear(&config_options[i], config);
+	free(config->lines);
+	free(config->path);
+	free(config);
+}
+
+static int fail(const char *path, int r, StrBuf *ret_errors)
+{
+	utf8_append_escaped(ret_errors, span_from_string(path));
+	strbuf_appendf(ret_errors, ": %s\n",
+		r == -EFBIG ? "is too large for a configuration file" : strerror(-r));
+	return r;
+}
+
+int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
+{
+	_cleanup_(config_freep) Config *config = NULL;
+	_cleanup_strbuf_ StrBuf raw = STRBUF_INIT, scanned = STRBUF_INIT;
+	const char *file = path ? path : MLS_DEFAULT_CONFIG;
+	Reader reader = {0};
+	int r, absent;
+
+	r = config_new(&config);
+	if (r)
+		return fail(file, r, ret_errors);
+	absent = file_read(file, CONFIG_FILE_MAX, &raw);
+	if (absent && (absent != -ENOENT || path))
+		return fail(file, absent, ret_errors);
+	if (!absent) {
+		config->path = strdup(file);
+		if (!config->path)
+			return fail(file, -ENOMEM, ret_errors);
+	}
+	reader.config = config;
+	r = config_scan((Span){strbuf_text(&raw), raw.len}, &reader.mistakes, &scanned);
+	if (!r)
+		read_tree(&reader, &raw, &scanned);
+	if (r >= 0)
+		r = reader.error;
+	if (!r && !reader.mistakes.count) {
+		check_dns(&reader);
+		r = complete_database_path(
+			config, "user-country.mmdb", &config->geolocation.country_db_path);
+		if (!r)
+			r = complete_database_path(
+				config, "origin-asn.mmdb", &config->asn_aso.asn_db_path);
+	}
+	if (!r)
+		r = reader.mistakes.error;
+	if (!r && reader.mistakes.count) {
+		config_mistakes_write(&reader.mistakes, file, ret_errors);
+		config_mistakes_done(&reader.mistakes);
+		return strbuf_error(ret_errors) ? strbuf_error(ret_errors) : -EINVAL;
+	}
+	config_mistakes_done(&reader.mistakes);
+	if (r)
+		return fail(file, r, ret_errors);
+	*ret_config = TAKE(config);
+	return 0;
+}
+
+char *config_csv_path_dup(const Config *config)
+{
+	return file_join_dup(config->paths.working_dir, config->paths.csv_filename);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/log.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "base/calendar.h"
+#include "base/strbuf.h"
+#include "base/utf8.h"
+#include "daemon/log-file.h"
+
+#define PROGRAM "maillogsentinel"
+#define STDERR_WAIT_MS 100
+
+static const struct {
+	const char *name;
+	const char *prefix; /* on stderr */
+	int priority;       /* syslog(3)'s */
+} levels[LOG_LEVEL_COUNT] = {
+	[LOG_LEVEL_DEBUG] = {"DEBUG", "debug: ", LOG_DEBUG},
+	[LOG_LEVEL_INFO] = {"INFO", "", LOG_INFO},
+	[LOG_LEVEL_WARNING] = {"WARNING", "warning: ", LOG_WARNING},
+	[LOG_LEVEL_ERROR] = {"ERROR", "", LOG_ERR},
+};
+
+static struct {
+	LogLevel level;
+	LogFile file;
+	uint64_t file_lost, stderr_lost; /* messages, since it worked last */
+	LocalZone zone;
+	StrBuf text, line; /* kept, so that logging needs no memory once it has run */
+} self = {.level = LOG_LEVEL_INFO, .file = LOG_FILE_NONE};
+
+int log_level_from_name(const char *name, LogLevel *ret_level)
+{
+	for (size_t i = 0; i < LOG_LEVEL_COUNT; i++)
+		if (!strcasecmp(name, levels[i].name)) {
+			*ret_level = (LogLevel)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *log_level_name(LogLevel level)
+{
+	return levels[level].name;
+}
+
+int log_configure(const LogOptions *options)
+{
+	LogFile file = LOG_FILE_NONE;
+	int r;
+
+	if (options->file && *options->file) {
+		r = log_file_open(
+			options->file, options->file_max_bytes, options->file_backup_count, &file);
+		if (r)
+			return r;
+	}
+	log_file_close(&self.file);
+	self.file = file;
+	self.file_lost = 0;
+	self.level = options->level;
+	return 0;
+}
+
+void log_close(void)
+{
+	log_file_close(&self.file);
+	strbuf_done(&self.text);
+	strbuf_done(&self.line);
+	self.file_lost = self.stderr_lost = 0;
+	self.level = LOG_LEVEL_INFO;
+}
+
+/* systemd.exec(5): JOURNAL_STREAM names device and inode of the stream; stderr may have been redirected since. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+	char *end;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	device = strtoull(stream, &end, 10);
+	if (end == stream || *end != ':')
+		return false;
+	stream = end + 1;
+	inode = strtoull(stream, &end, 10);
+	return end != stream && !*end && device == st.st_dev && inode == st.st_ino;
+}
+
+static bool send_to_journal(LogLevel level, const char *text)
+{
+	char priority[] = "PRIORITY=0";
+	static char identifier[] = "SYSLOG_IDENTIFIER=" PROGRAM;
+	struct iovec fields[3];
+
+	priority[sizeof(priority) - 2] = (char)('0' + levels[level].priority);
+	strbuf_reset(&self.line);
+	strbuf_appendf(&self.line, "MESSAGE=%s", text);
+	if (strbuf_error(&self.line))
+		return false;
+	fields[0] = (struct iovec){self.line.data, self.line.len};
+	fields[1] = (struct iovec){priority, sizeof(priority) - 1};
+	fields[2] = (struct iovec){identifier, sizeof(identifier) - 1};
+	return sd_journal_sendv(fields, ARRAY_SIZE(fields)) >= 0;
+}
+
+/*
+ * A write to a pipe without a reader raises SIGPIPE, which would kill a program that lost only its log. It is kept
+ * from this thread for the length of the write, and taken when the write was what raised it.
+ */
+static ssize_t write_without_sigpipe(const void *data, size_t len)
+{
+	static const struct timespec at_once;
+	sigset_t pipe_set, pending, before;
+	bool was_pending;
+	ssize_t n;
+	int saved;
+
+	sigemptyset(&pipe_set);
+	sigaddset(&pipe_set, SIGPIPE);
+	sigemptyset(&pending);
+	(void)sigpending(&pending);
+	was_pending = sigismember(&pending, SIGPIPE) == 1;
+	(void)pthread_sigmask(SIG_BLOCK, &pipe_set, &before);
+	do
+		n = write(STDERR_FILENO, data, len);
+	while (n < 0 && errno == EINTR);
+	saved = errno;
+	if (n < 0 && saved == EPIPE && !was_pending)
+		while (sigtimedwait(&pipe_set, NULL, &at_once) < 0 && errno == EINTR)
+			;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = saved;
+	return n;
+}
+
+/* Whether it is written. A reader that is only slow gets time once, one that has stopped does not stop the program. */
+static bool write_stderr_line(const char *prefix, const char *text)
+{
+	struct pollfd stderr_poll = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	strbuf_reset(&self.line);
+	strbuf_appendf(&self.line, PROGRAM ": %s%s\n", prefix, text);
+	if (strbuf_error(&self.line))
+		return false;
+	if (poll(&stderr_poll, 1, self.stderr_lost ? 0 : STDERR_WAIT_MS) != 1)
+		return false;
+	return write_without_sigpipe(self.line.data, self.line.len) == (ssize_t)self.line.len;
+}
+
+static void to_stderr(LogLevel level, const char *text)
+{
+	if (self.stderr_lost) {
+		char note[80];
+
+		(void)snprintf(note, sizeof(note), "%" PRIu64 " messages before this one are lost",
+			self.stderr_lost);
+		if (!write_stderr_line(levels[LOG_LEVEL_WARNING].prefix, note)) {
+			self.stderr_lost++;
+			return;
+		}
+		self.stderr_lost = 0;
+	}
+	if (!write_stderr_line(levels[level].prefix, text))
+		self.stderr_lost++;
+}
+
+static void to_journal_or_stderr(LogLevel level, const char *text)
+{
+	if (!stderr_is_journal() || !send_to_journal(level, text))
+		to_stderr(level, text);
+}
+
+static int write_file_line(LogLevel level, const char *text)
+{
+	char stamp[CALENDAR_ISO_MAX];
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return -errno;
+	(void)calendar_format_iso(
+		&self.zone, now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000, stamp);
+	strbuf_reset(&self.line);
+	strbuf_appendf(&self.line, "%s %s %s\n", stamp, levels[level].name, text);
+	if (strbuf_error(&self.line))
+		return strbuf_error(&self.line);
+	return log_file_write(&self.file, (Span){self.line.data, self.line.len});
+}
+
+static void to_file(LogLevel level, const char *text)
+{
+	_cleanup_strbuf_ StrBuf note = STRBUF_INIT;
+	int r = write_file_line(level, text);
+
+	if (r && self.file_lost++)
+		return;
+	if (!r && !self.file_lost)
+		return;
+	utf8_append_escaped(&note, span_from_string(self.file.path));
+	if (r) {
+		strbuf_appendf(&note, ": %s; each further message tries again", strerror(-r));
+		to_journal_or_stderr(LOG_LEVEL_ERROR, strbuf_text(&note));
+		return;
+	}
+	strbuf_appendf(&note, ": can be written again; %" PRIu64 " messages are missing in it",
+		self.file_lost);
+	self.file_lost = 0;
+	to_journal_or_stderr(LOG_LEVEL_WARNING, strbuf_text(&note));
+	(void)write_file_line(LOG_LEVEL_WARNING, strbuf_text(&note));
+}
+
+/* Escaped and cut; what is cut ends with "...". */
+static bool format_text(const char *fmt, va_list ap)
+{
+	static const char dots[] = "...";
+	char raw[LOG_MESSAGE_MAX + 1];
+	int n = vsnprintf(raw, sizeof(raw), fmt, ap);
+	size_t len = n < 0 ? 0 : MIN((size_t)n, sizeof(raw) - 1), keep;
+
+	strbuf_reset(&self.text);
+	utf8_append_escaped(&self.text, (Span){raw, len});
+	if (strbuf_error(&self.text) || n < 0)
+		return false;
+	if ((size_t)n <= len && self.text.len <= LOG_MESSAGE_MAX)
+		return true;
+	keep = MIN(self.text.len, LOG_MESSAGE_MAX - (sizeof(dots) - 1));
+	while (keep && (self.text.data[keep] & 0xc0) == 0x80)
+		keep--;
+	self.text.len = keep;
+	strbuf_append_string(&self.text, dots);
+	return !strbuf_error(&self.text);
+}
+
+void log_message(LogLevel level, const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+	bool ok;
+
+	if (level < self.level)
+		return;
+	va_start(ap, fmt);
+	ok = format_text(fmt, ap);
+	va_end(ap);
+	if (ok) {
+		to_journal_or_stderr(level, strbuf_text(&self.text));
+		if (self.file.path)
+			to_file(level, strbuf_text(&self.text));
+	} else {
+		self.stderr_lost++;
+	}
+	errno = saved;
+}
