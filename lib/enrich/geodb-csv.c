@@ -10,6 +10,7 @@ typedef struct Reader {
 	uint64_t line;
 	uint64_t rejected_line; /* the first one, and why */
 	const char *rejected_reason;
+	bool cut_off;  /* the last line has no end */
 	bool skipping; /* in a line that is too long, up to its end */
 	char *block; /* the bytes that were read and not yet taken: a piece of a line, then a block */
 	char *unquoted; /* the fields of one line that were quoted, without the quotes */
@@ -297,11 +298,7 @@ static int read_lines(Reader *reader, int fd, Why *ret_why)
 		}
 		memmove(reader->block, reader->block + len - kept, kept);
 	}
-	if (kept) {
-		why_set(ret_why, "line %llu has no end: the file is cut off",
-			(unsigned long long)reader->line + 1);
-		return -EBADMSG;
-	}
+	reader->cut_off = kept > 0;
 	return 0;
 }
 
@@ -325,6 +322,11 @@ int geodb_csv_read(int fd, GeoRows *rows, Why *ret_why)
 		why_set(ret_why, "line %llu: %s (%llu of %llu rows are not understood)",
 			(unsigned long long)reader.rejected_line, reader.rejected_reason,
 			(unsigned long long)rows->rejected, (unsigned long long)total);
+		return -EBADMSG;
+	}
+	if (reader.cut_off) {
+		why_set(ret_why, "line %llu has no end: the file is cut off",
+			(unsigned long long)reader.line + 1);
 		return -EBADMSG;
 	}
 	if (!rows->rows) {

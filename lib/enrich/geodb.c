@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "enrich/geodb-csv.h"
+#include "enrich/geodb-mmdb.h"
 #include "enrich/iptrie.h"
 
 /* Larger than any database of countries or networks; City databases of the great vendors stay below it too. */
@@ -270,7 +271,11 @@ static int read_file(int fd, GeoRows *rows, Why *ret_why)
 		why_set(ret_why, "the file is empty");
 		return -EBADMSG;
 	} else {
-		return geodb_csv_read(fd, rows, ret_why);
+		r = geodb_mmdb_recognise(fd, st.st_size);
+		if (r > 0)
+			return geodb_mmdb_read(fd, st.st_size, rows, ret_why);
+		if (!r)
+			return geodb_csv_read(fd, rows, ret_why);
 	}
 	why_set(ret_why, "%s", strerror(-r));
 	return r;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Reads the MMDB form of an IP database (MaxMind DB 2.0), as MaxMind and sapics publish it, through libmaxminddb: the whole tree becomes ranges.
+ */
+
+#include "enrich/geodb-rows.h"
+
+/* 1 when the end of the file holds the mark of an MMDB, 0 when not, -errno when it can't be read. */
+int geodb_mmdb_recognise(int fd, off_t size);
+
+/*
+ * Reads the whole file. 0; -EBADMSG with *ret_why when it is damaged or holds nothing of rows->kind; another -errno when it
+ * can't be read (*ret_why then says how).
+ */
+int geodb_mmdb_read(int fd, off_t size, GeoRows *rows, Why *ret_why);
