@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "enrich/rdns-channel.h"
+
+/* ares_query() and ares_getsock() are marked so since 1.28; their successors do not exist in 1.18. */
+#define CARES_NO_DEPRECATED
+#include <ares.h>
+
+#include "enrich/rdns-answer.h"
+
+/* Room for the answers to 256 questions that come at once; the kernel takes less where net.core.rmem_max says so. */
+#define SOCKET_BUFFER_SIZE (1 << 20)
+
+struct RdnsChannel {
+	ares_channel ares;
+	const RdnsCallbacks *callbacks;
+};
+
+static void watch(void *userdata, ares_socket_t fd, int readable, int writable)
+{
+	const RdnsChannel *channel = userdata;
+
+	channel->callbacks->watch(channel->callbacks->userdata, fd,
+		(readable ? RDNS_READ : 0) | (writable ? RDNS_WRITE : 0));
+}
+
+static int errno_from_ares(int status)
+{
+	switch (status) {
+	case ARES_SUCCESS: return 0;
+	case ARES_ENOMEM: return -ENOMEM;
+	default: return -EIO;
+	}
+}
+
+static int set_servers(ares_channel ares, const RdnsServers *servers)
+{
+	struct ares_addr_port_node nodes[RDNS_SERVERS_MAX] = {0};
+
+	for (size_t i = 0; i < servers->count; i++) {
+		const RdnsServer *server = &servers->list[i];
+
+		nodes[i].next = i + 1 < servers->count ? &nodes[i + 1] : NULL;
+		nodes[i].udp_port = nodes[i].tcp_port = server->port;
+		if (server->addr.family == IP_V4) {
+			nodes[i].family = AF_INET;
+			memcpy(&nodes[i].addr.addr4, server->addr.bytes, 4);
+		} else {
+			nodes[i].family = AF_INET6;
+			memcpy(&nodes[i].addr.addr6, server->addr.bytes, 16);
+		}
+	}
+	return errno_from_ares(ares_set_servers_ports(ares, nodes));
+}
+
+int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *callbacks,
+	RdnsChannel **ret_channel)
+{
+	_cleanup_(rdns_channel_freep) RdnsChannel *channel = NULL;
+	char lookups[] = "b";
+	/*
+	 * Everything that c-ares would otherwise take from resolv.conf, nsswitch.conf, RES_OPTIONS, LOCALDOMAIN and
+	 * the host name is set: it then opens none of them.
+	 */
+	struct ares_options ares = {
+		.flags = ARES_FLAG_STAYOPEN | (options->tcp ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC),
+		.timeout = (int)options->timeout_ms,
+		.tries = (int)options->tries,
+		.ndots = 1,
+		.lookups = lookups,
+		.socket_send_buffer_size = SOCKET_BUFFER_SIZE,
+		.socket_receive_buffer_size = SOCKET_BUFFER_SIZE,
+		.sock_state_cb = watch,
+	};
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
+		   ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST |
+		   ARES_OPT_NOROTATE | ARES_OPT_SOCK_STATE_CB | ARES_OPT_SOCK_SNDBUF |
+		   ARES_OPT_SOCK_RCVBUF;
+	int r;
+
+	/*
+	 * With one server its SERVFAIL is the answer. With several c-ares shall go on to the next one, as libc
+	 * does; when all fail it says ARES_ECONNREFUSED.
+	 */
+	if (options->servers->count == 1)
+		ares.flags |= ARES_FLAG_NOCHECKRESP;
+#ifdef ARES_OPT_QUERY_CACHE
+	/* On by default since 1.31; the cache here has limits and a clock of its own. */
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
+
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return -ENOMEM;
+	channel->callbacks = callbacks;
+	ares.sock_state_cb_data = channel;
+	/* Counted by c-ares itself; each channel holds one. */
+	r = errno_from_ares(ares_library_init(ARES_LIB_INIT_ALL));
+	if (r < 0) {
+		free(TAKE(channel));
+		return r;
+	}
+	r = errno_from_ares(ares_init_options(&channel->ares, &ares, mask));
+	if (r < 0) {
+		channel->ares = NULL;
+		return r;
+	}
+	r = set_servers(channel->ares, options->servers);
+	if (r < 0)
+		return r;
+	*ret_channel = TAKE(channel);
+	return 0;
+}
+
+void rdns_channel_free(RdnsChannel *channel)
+{
+	if (!channel)
+		return;
+	ares_destroy(channel->ares); /* takes NULL */
+	ares_library_cleanup();
+	free(channel);
+}
+
+static void answered(void *userdata, int status, int timeouts, unsigned char *message, int len)
+{
+	RdnsAsk *ask = userdata;
+
+	if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED)
+		ask->reply(ask, RDNS_ASK_ENDED, NULL, 0);
+	else if (message && len > 0)
+		/* Whatever c-ares made of the message: an rcode above 5 is ARES_SUCCESS to it. */
+		ask->reply(ask, RDNS_ASK_ANSWERED, message, (size_t)len);
+	else if (status == ARES_ETIMEOUT)
+		ask->reply(ask, RDNS_ASK_TIMED_OUT, NULL, 0);
+	else if (status == ARES_ECONNREFUSED || status == ARES_ESERVFAIL ||
+		 status == ARES_EREFUSED || status == ARES_ENOTIMP || status == ARES_EFORMERR)
+		ask->reply(ask, RDNS_ASK_REFUSED, NULL, 0);
+	else
+		ask->reply(ask, RDNS_ASK_BROKEN, NULL, 0);
+}
+
+void rdns_channel_ask(RdnsChannel *channel, const char *question, RdnsAsk *ask)
+{
+	ares_query(channel->ares, question, DNS_CLASS_IN, DNS_TYPE_PTR, answered, ask);
+}
+
+void rdns_channel_dispatch(RdnsChannel *channel, int fd, unsigned events)
+{
+	ares_socket_t fds[ARES_GETSOCK_MAXNUM];
+	unsigned mask;
+
+	if (fd >= 0) {
+		ares_process_fd(channel->ares, events & RDNS_READ ? fd : ARES_SOCKET_BAD,
+			events & RDNS_WRITE ? fd : ARES_SOCKET_BAD);
+		return;
+	}
+	/*
+	 * After the owner was kept for long (a slow disk) answers wait in the sockets, and it may come to the timeouts
+	 * first: what has arrived shall not be taken as lost.
+	 */
+	mask = (unsigned)ares_getsock(channel->ares, fds, ARES_GETSOCK_MAXNUM);
+	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+		if (ARES_GETSOCK_READABLE(mask, i))
+			ares_process_fd(channel->ares, fds[i], ARES_SOCKET_BAD);
+	ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+int64_t rdns_channel_timeout(const RdnsChannel *channel)
+{
+	struct timeval tv, *left;
+
+	left = ares_timeout(channel->ares, NULL, &tv);
+	if (!left)
+		return -1;
+	/* It cuts off what is below a millisecond: without the 1 the owner would wake up early, many times. */
+	return (int64_t)left->tv_sec * 1000 + left->tv_usec / 1000 + 1;
+}
