@@ -5,11 +5,11 @@
 #include <maxminddb.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 
 #include "base/file.h"
 #include "enrich/mmdb-check.h"
 
-#define COPY_SIZE ((size_t)256 * 1024)
 #define NO_NODE UINT64_MAX
 
 /* The keys that tell an entry of the kind when it does not say the value: MaxMind leaves out what is not known. */
@@ -222,7 +222,7 @@ static bool is_alias(const Walk *walk, const Step *step)
 static int visit_node(Walk *walk, const Step *step, Why *ret_why)
 {
 	uint32_t node = (uint32_t)step->record;
-	unsigned bits = walk->frame->address_bits, left = bits - step->depth - 1;
+	unsigned bits = walk->frame->address_bits, left;
 	MMDB_search_node_s records;
 	IpKey right = step->first;
 
@@ -230,10 +230,11 @@ static int visit_node(Walk *walk, const Step *step, Why *ret_why)
 		return damaged(ret_why, "its tree reaches a node twice");
 	walk->seen[node / 8] |= (uint8_t)(1U << node % 8);
 	walk->reached++;
-	if (step->depth == bits)
+	if (step->depth >= bits)
 		return damaged(ret_why, "its tree is deeper than an address");
 	if (MMDB_read_node(walk->mmdb, node, &records) != MMDB_SUCCESS)
 		return damaged(ret_why, "its tree can't be read");
+	left = bits - step->depth - 1;
 	if (left >= 64)
 		right.hi |= 1ULL << (left - 64);
 	else
@@ -309,26 +310,17 @@ static int walk_database(const MMDB_s *mmdb, MmdbFrame *frame, GeoRows *rows, Wh
 static int copy_file(int fd, off_t size, int *ret_copy)
 {
 	_cleanup_close_ int copy = memfd_create("mmdb", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	_cleanup_free_ char *buffer = malloc(COPY_SIZE);
 	off_t done = 0;
 
 	if (copy < 0)
 		return -errno;
-	if (!buffer)
-		return -ENOMEM;
 	while (done < size) {
-		ssize_t n =
-			file_pread_full(fd, buffer, MIN(COPY_SIZE, (size_t)(size - done)), done);
-		int r;
+		ssize_t n = sendfile(copy, fd, &done, (size_t)(size - done));
 
-		if (n < 0)
-			return (int)n;
+		if (n < 0 && errno != EINTR)
+			return -errno;
 		if (!n)
 			return -ESTALE;
-		r = file_write_full(copy, buffer, (size_t)n);
-		if (r < 0)
-			return r;
-		done += n;
 	}
 	if (fcntl(copy, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		return -errno;

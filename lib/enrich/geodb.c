@@ -52,6 +52,11 @@ typedef struct Pairs {
 	uint32_t country, network, number; /* the last one: neighbours are often alike */
 } Pairs;
 
+static void pairs_done(Pairs *pairs)
+{
+	intern_done(&pairs->numbers);
+}
+
 static int pair_number(Pairs *pairs, uint32_t country, uint32_t network, uint32_t *ret_number)
 {
 	uint32_t pair[2] = {country, network};
@@ -239,18 +244,18 @@ static int write_image(IpTrieBuilder *builder, const Pairs *pairs, const GeoRows
 static int build_image(const GeoRows *country, const GeoRows *asn, Image **ret_image)
 {
 	_cleanup_(iptrie_builder_freep) IpTrieBuilder *builder = NULL;
-	Pairs pairs = {0};
+	_cleanup_(pairs_done) Pairs pairs = {0};
 	int r = iptrie_builder_new(&builder);
 
 	if (r < 0)
 		return r;
 	r = intern_init(&pairs.numbers);
-	if (!r)
-		r = merge_all(builder, &pairs, country, asn);
-	if (!r)
-		r = write_image(builder, &pairs, country, asn, ret_image);
-	intern_done(&pairs.numbers);
-	return r;
+	if (r < 0)
+		return r;
+	r = merge_all(builder, &pairs, country, asn);
+	if (r < 0)
+		return r;
+	return write_image(builder, &pairs, country, asn, ret_image);
 }
 
 static int read_file(int fd, GeoRows *rows, Why *ret_why)
@@ -309,15 +314,12 @@ static int load(const char *path, GeoRows *rows, Why *ret_why)
 	return r;
 }
 
-int geodb_new(const char *country_path, const char *asn_path, GeoDb **ret_db, Why *ret_why)
+static int load_both(
+	const char *country_path, const char *asn_path, Image **ret_image, Why *ret_why)
 {
-	_cleanup_(geodb_freep) GeoDb *db = calloc(1, sizeof(*db));
 	_cleanup_(geo_rows_done) GeoRows country = {0}, asn = {0};
-	int r;
+	int r = geo_rows_init(&country, GEO_COUNTRY);
 
-	if (!db)
-		return -ENOMEM;
-	r = geo_rows_init(&country, GEO_COUNTRY);
 	if (!r)
 		r = geo_rows_init(&asn, GEO_ASN);
 	if (r < 0) {
@@ -329,15 +331,34 @@ int geodb_new(const char *country_path, const char *asn_path, GeoDb **ret_db, Wh
 		r = load(asn_path, &asn, ret_why);
 	if (r < 0)
 		return r;
-	r = build_image(&country, &asn, &db->image);
-	if (r < 0) {
+	r = build_image(&country, &asn, ret_image);
+	if (r < 0)
 		why_set(ret_why, "%s", strerror(-r));
+	return r;
+}
+
+int geodb_new(const char *country_path, const char *asn_path, GeoDb **ret_db, Why *ret_why)
+{
+	_cleanup_free_ Image *image = NULL;
+	GeoDb *db;
+	int r = load_both(country_path, asn_path, &image, ret_why);
+
+	if (r < 0)
 		return r;
+	db = malloc(sizeof(*db));
+	if (!image || !db) {
+		free(db);
+		why_set(ret_why, "%s", strerror(ENOMEM));
+		return -ENOMEM;
 	}
-	db->trie = iptrie_open(db->image, &db->image->trie);
-	db->payloads = (const Payload *)((const char *)db->image + db->image->payloads.offset);
-	db->text = (const char *)db->image + db->image->text.offset;
-	*ret_db = TAKE(db);
+	*db = (GeoDb){
+		.trie = iptrie_open(image, &image->trie),
+		.payloads = (const Payload *)((const char *)image + image->payloads.offset),
+		.text = (const char *)image + image->text.offset,
+		.image = image,
+	};
+	image = NULL;
+	*ret_db = db;
 	return 0;
 }
 

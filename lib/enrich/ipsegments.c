@@ -42,7 +42,7 @@ int ipsegments_add(IpSegments *segments, IpKey first, IpKey last, uint32_t value
 		before->last = segments->reach = last;
 		return 0;
 	}
-	if (segments->count == segments->size) {
+	if (!items || segments->count == segments->size) {
 		size_t size = segments->size ? segments->size * 2 : 1024;
 
 		if (size > IPSEGMENTS_MAX)
