@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The Test Anything Protocol for shell tests, as unit/tap.h is for C. A test sources this, makes its points
-# with tap_is, tap_true, tap_none, tap_pass or tap_fail, and ends with `tap_done`. What failed is explained in lines after "#".
+# The Test Anything Protocol for shell tests, as unit/tap.h is for C. A test sources this, makes its points with tap_is,
+# tap_true, tap_none, tap_pass or tap_fail (whose status says how it was), and ends with `tap_done`. What failed is
+# explained in lines after "#".
 #
 #   . "$(dirname "$0")/../tap.sh"
 #
@@ -45,6 +46,7 @@ tap_pass() { # TEXT
 tap_fail() { # TEXT
 	tap_failed=$((tap_failed + 1))
 	printf 'not ok %d - %s\n' $((++tap_count)) "$1"
+	return 1
 }
 
 # Prints its arguments, or without any its input, as explanation; control bytes become visible.
@@ -59,6 +61,7 @@ tap_is() { # GOT EXPECTED TEXT
 		tap_fail "$3"
 		tap_note "got:      $1"
 		tap_note "expected: $2"
+		return 1
 	fi
 }
 
@@ -74,6 +77,7 @@ tap_true() { # TEXT COMMAND [ARG...]
 		tap_fail "$text"
 		tap_note "exit status $rc of: $*"
 		printf '%s' "$output" | head -n 60 | tap_note
+		return 1
 	fi
 }
 
@@ -84,6 +88,7 @@ tap_none() { # TEXT FINDINGS
 	else
 		tap_fail "$1"
 		head -n 60 <<<"$2" | tap_note
+		return 1
 	fi
 }
 
