@@ -68,6 +68,7 @@ counts "a sanitizer's report in a program that nobody looked at" \
 	'3 passed, 1 failed, 0 skipped' 'heap-use-after-free'
 counts "what a test is given" 'echo 1..1; [ -d "$TMPDIR" ] && [ -n "$MLS_SEED$MLS_PROGRAM$MLS_TEST_CACHE" ] && [ -e "$MLS_SOURCE_ROOT/test/run" ] && echo ok 1\n' \
 	0 '3 passed, 0 failed, 0 skipped'
+counts "a test can be interrupted" 'trap "echo ok 1; echo 1..1; exit" INT; kill -INT $$\n' 0 '3 passed, 0 failed, 0 skipped'
 counts "part of a test is none" '# run: no\nexit 1\n' 1 '2 passed, 0 failed, 0 skipped' 'no tests here'
 
 test_is 'echo "1..0 # SKIP no sun"\n'
