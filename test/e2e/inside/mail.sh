@@ -56,6 +56,7 @@ mail_up() {
 		ssl = no
 		auth_mechanisms = plain login
 		auth_username_chars =
+		auth_username_format = %u
 		auth_failure_delay = 0
 		disable_plaintext_auth = no
 		passdb {
