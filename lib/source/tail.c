@@ -18,7 +18,8 @@ struct Tail {
 	/* The file that is open, or none. */
 	Reader *reader;
 	char *file_path;
-	bool live; /* it was opened as the log itself, so it may grow */
+	bool single; /* no other file is looked for */
+	bool live;   /* it was opened as the log itself, so it may grow */
 	uint64_t device, inode;
 	int64_t live_seen_us;        /* when it last stood under its name */
 	bool successor_seen;         /* there is a newer one with content: finish at the next end */
@@ -61,6 +62,27 @@ int tail_new(const char *path, const LogState *state, int64_t seen_us,
 		tail->has_finished = state->has_finished;
 		tail->finished = state->finished;
 	}
+	*ret_tail = TAKE(tail);
+	return 0;
+}
+
+int tail_new_single(int fd_take, const char *name, const TailCallbacks *callbacks, Tail **ret_tail)
+{
+	_cleanup_(tail_freep) Tail *tail = NULL;
+	Reader *reader = NULL;
+	int r = reader_new(fd_take, &reader);
+
+	if (!r)
+		r = tail_new(name, NULL, 0, callbacks, &tail);
+	if (r < 0) {
+		reader_free(reader);
+		return r;
+	}
+	tail->reader = reader;
+	tail->single = true;
+	tail->file_path = strdup(name);
+	if (!tail->file_path)
+		return -ENOMEM;
 	*ret_tail = TAKE(tail);
 	return 0;
 }
@@ -328,6 +350,10 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 			" bytes of it could be read, what follows is lost",
 			tail->file_path, lines_read_offset(&tail->lines));
 		tail->damage_said = true;
+	}
+	if (tail->single) {
+		lines_finish(&tail->lines);
+		return lines_chunk(&tail->lines).len ? 0 : TAIL_IDLE;
 	}
 	if (still_the_log(tail, now_us))
 		return TAIL_IDLE;

@@ -24,6 +24,13 @@ typedef struct TailCallbacks {
  */
 int tail_new(const char *path, const LogState *state, int64_t seen_us,
 	const TailCallbacks *callbacks, Tail **ret_tail);
+
+/*
+ * Reads one file (fd_take, taken over also on failure; plain or compressed, a pipe too) called name to its end, whose last
+ * line may lack its newline, and is TAIL_IDLE then. 0, -ENOMEM, or the -errno of reader_new().
+ */
+int tail_new_single(int fd_take, const char *name, const TailCallbacks *callbacks, Tail **ret_tail);
+
 void tail_free(Tail *tail);
 DEFINE_CLEANUP(Tail *, tail_freep, tail_free)
 

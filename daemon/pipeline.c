@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/pipeline.h"
+
+#include "parse/postfix.h"
+#include "store/csv.h"
+
+#include <inttypes.h>
+
+/* Counted since the entry before it of the same log. */
+typedef struct Since {
+	uint32_t lines, successes, outages, aborted, skipped;
+} Since;
+
+/* A failure that waits for its name. Its texts lie in the ring, server first. */
+typedef struct Entry {
+	RdnsEntry *name; /* NULL: lookups are off */
+	int64_t time_us;
+	uint32_t log;
+	uint32_t count;
+	uint32_t done; /* rows of it that are written */
+	size_t text;   /* in the ring */
+	uint32_t server_len, user_len;
+	bool has_server, has_user;
+	IpAddr ip;
+	Since since;
+	FileMark mark; /* the place behind its line */
+} Entry;
+
+typedef struct PipelineLog {
+	Tail *tail;
+	StampContext stamps;
+	Counters read;    /* up to the tail's chunk */
+	Since since;      /* what read counts more than the newest entry */
+	Counters written; /* up to the last row written */
+	bool has_mark;    /* a row was written since nothing waited: */
+	FileMark mark;    /* the place behind its line */
+	size_t waiting;   /* entries in the FIFO */
+} PipelineLog;
+
+struct Pipeline {
+	PipelineOptions options;
+	PipelineLog *logs;
+	size_t log_count;
+	Entry *entries; /* a ring */
+	size_t head, count;
+	char *text; /* a ring of whole texts */
+	size_t text_head, text_tail;
+	LocalZone zone;
+	uint64_t rows;
+};
+
+int pipeline_new(const PipelineOptions *options, Pipeline **ret_pipeline)
+{
+	_cleanup_(pipeline_freep) Pipeline *pipeline = calloc(1, sizeof(*pipeline));
+
+	if (!pipeline)
+		return -ENOMEM;
+	pipeline->options = *options;
+	/* Pages that a short queue never touches cost nothing. */
+	pipeline->entries = calloc(PIPELINE_ENTRIES, sizeof(*pipeline->entries));
+	pipeline->text = malloc(PIPELINE_TEXT);
+	if (!pipeline->entries || !pipeline->text)
+		return -ENOMEM;
+	*ret_pipeline = TAKE(pipeline);
+	return 0;
+}
+
+static Entry *entry_at(const Pipeline *pipeline, size_t index)
+{
+	return &pipeline->entries[(pipeline->head + index) % PIPELINE_ENTRIES];
+}
+
+void pipeline_free(Pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	for (size_t i = 0; i < pipeline->count; i++)
+		if (entry_at(pipeline, i)->name)
+			rdns_entry_unref(pipeline->options.rdns, entry_at(pipeline, i)->name);
+	free(pipeline->entries);
+	free(pipeline->text);
+	free(pipeline->logs);
+	free(pipeline);
+}
+
+int pipeline_add_log(Pipeline *pipeline, Tail *tail, const Counters *counters)
+{
+	PipelineLog *logs = reallocarray(pipeline->logs, pipeline->log_count + 1, sizeof(*logs));
+
+	if (!logs)
+		return -ENOMEM;
+	pipeline->logs = logs;
+	logs[pipeline->log_count++] = (PipelineLog){
+		.tail = tail,
+		.stamps = {.year = pipeline->options.year},
+		.read = *counters,
+		.written = *counters,
+	};
+	return 0;
+}
+
+bool pipeline_empty(const Pipeline *pipeline)
+{
+	return !pipeline->count;
+}
+
+size_t pipeline_waiting(const Pipeline *pipeline)
+{
+	return pipeline->count;
+}
+
+uint64_t pipeline_rows(const Pipeline *pipeline)
+{
+	return pipeline->rows;
+}
+
+/* Room for len bytes in one piece: their place, or SIZE_MAX. The tail never catches up with the head. */
+static size_t reserve_text(const Pipeline *pipeline, size_t len)
+{
+	size_t head = pipeline->text_head, tail = pipeline->text_tail;
+
+	if (!pipeline->count)
+		return len <= PIPELINE_TEXT ? 0 : SIZE_MAX;
+	if (tail >= head) {
+		if (PIPELINE_TEXT - tail >= len)
+			return tail;
+		return len < head ? 0 : SIZE_MAX;
+	}
+	return head - tail > len ? tail : SIZE_MAX;
+}
+
+bool pipeline_has_room(const Pipeline *pipeline)
+{
+	return pipeline->count < PIPELINE_ENTRIES &&
+	       reserve_text(pipeline, LINES_LINE_MAX) != SIZE_MAX;
+}
+
+/* Puts a failure behind the others. There is room. 0 or -ENOMEM. */
+static int push(Pipeline *pipeline, uint32_t log, const AuthEvent *event, size_t line_end,
+	uint64_t now_ms, int64_t wall_us)
+{
+	PipelineLog *from = &pipeline->logs[log];
+	Entry entry = {
+		.time_us = event->has_time ? event->time_us : wall_us,
+		.log = log,
+		.count = event->count,
+		.server_len = (uint32_t)event->server.len,
+		.user_len = (uint32_t)event->user.len,
+		.has_server = event->server.data,
+		.has_user = event->user.data,
+		.ip = event->ip,
+		.since = from->since,
+	};
+	int r;
+
+	if (pipeline->options.rdns) {
+		r = rdns_lookup(pipeline->options.rdns, &event->ip, now_ms, &entry.name);
+		if (r < 0)
+			return r;
+	}
+	if (!pipeline->count)
+		pipeline->head = pipeline->text_head = 0;
+	entry.text = reserve_text(pipeline, event->server.len + event->user.len);
+	if (event->server.len)
+		memcpy(pipeline->text + entry.text, event->server.data, event->server.len);
+	if (event->user.len)
+		memcpy(pipeline->text + entry.text + event->server.len, event->user.data,
+			event->user.len);
+	pipeline->text_tail = entry.text + event->server.len + event->user.len;
+	tail_mark(from->tail, line_end, &entry.mark);
+	*entry_at(pipeline, pipeline->count++) = entry;
+	from->waiting++;
+	from->since = (Since){0};
+	return 0;
+}
+
+static uint64_t count_lines(const char *data, size_t len)
+{
+	uint64_t lines = 0;
+
+	/* In pieces that a byte counter can't overflow, so that the compiler counts 16 at a time. */
+	while (len) {
+		size_t n = MIN(len, (size_t)255);
+		uint8_t some = 0;
+
+		for (size_t i = 0; i < n; i++)
+			some = (uint8_t)(some + (data[i] == '\n'));
+		lines += some;
+		data += n;
+		len -= n;
+	}
+	return lines;
+}
+
+static void add_lines(PipelineLog *log, uint64_t lines)
+{
+	log->read.lines += lines;
+	log->since.lines += (uint32_t)lines;
+}
+
+/* The line without what rsyslog, editors and torn writes put around it. */
+static Span trim_line(const char *start, const char *end)
+{
+	/* A writer without O_APPEND leaves NULs at the start of a file that was truncated. */
+	while (start < end && !*start)
+		start++;
+	if (end > start && end[-1] == '\r')
+		end--;
+	return (Span){start, (size_t)(end - start)};
+}
+
+/* One line that may say something. 0, PIPELINE_FULL (not taken), -ENOMEM (not taken). */
+static int take_line(Pipeline *pipeline, uint32_t index, Span line, bool cut, size_t line_end,
+	uint64_t now_ms, int64_t wall_us)
+{
+	PipelineLog *log = &pipeline->logs[index];
+	PipelineLog before = *log;
+	AuthEvent event;
+	int r;
+
+	if (!pipeline_has_room(pipeline))
+		return PIPELINE_FULL;
+	if (line.len > LINES_LINE_MAX) {
+		line.len = LINES_LINE_MAX;
+		cut = true;
+	}
+	postfix_parse_line(&log->stamps, line, &event);
+	add_lines(log, 1);
+	log->read.skipped += cut;
+	log->since.skipped += cut;
+	switch (event.kind) {
+	case EVENT_FAILURE:
+		log->read.failures += event.count;
+		r = push(pipeline, index, &event, line_end, now_ms, wall_us);
+		if (r < 0) {
+			log->read = before.read;
+			log->since = before.since;
+			return r;
+		}
+		if (event.repeat_capped)
+			pipeline->options.repeat_capped(
+				pipeline->options.userdata, tail_path(log->tail));
+		break;
+	case EVENT_SUCCESS:
+		log->read.successes += event.count;
+		log->since.successes += event.count;
+		break;
+	case EVENT_OUTAGE:
+		log->read.outages += event.count;
+		log->since.outages += event.count;
+		break;
+	case EVENT_ABORTED:
+		log->read.aborted += event.count;
+		log->since.aborted += event.count;
+		break;
+	default: break;
+	}
+	return 0;
+}
+
+int pipeline_read(Pipeline *pipeline, size_t index, uint64_t now_ms, int64_t wall_us)
+{
+	PipelineLog *log = &pipeline->logs[index];
+	Span chunk = tail_chunk(log->tail);
+	const char *at = chunk.data, *end = chunk.data + chunk.len;
+	bool cut = tail_chunk_is_cut(log->tail);
+	int r = 0;
+
+	if (!chunk.len)
+		return 0;
+	log->stamps.reference_us = tail_written_us(log->tail, wall_us);
+	while (at < end) {
+		const char *needle = postfix_find_candidate(at, (size_t)(end - at));
+		const char *start, *line_end;
+
+		if (!needle) {
+			add_lines(log, count_lines(at, (size_t)(end - at)));
+			if (cut) {
+				log->read.skipped++;
+				log->since.skipped++;
+			}
+			at = end;
+			break;
+		}
+		start = memrchr(at, '\n', (size_t)(needle - at));
+		start = start ? start + 1 : at;
+		line_end = memchr(needle, '\n', (size_t)(end - needle));
+		add_lines(log, count_lines(at, (size_t)(start - at)));
+		at = start;
+		r = take_line(pipeline, (uint32_t)index, trim_line(start, line_end), cut,
+			(size_t)(line_end + 1 - chunk.data), now_ms, wall_us);
+		if (r)
+			break;
+		at = line_end + 1;
+	}
+	tail_consume(log->tail, (size_t)(at - chunk.data));
+	return r;
+}
+
+/* Rows of the entry, until all are there or the output is full. 0 or -ENOMEM: the last whole row is kept. */
+static int append_rows(Pipeline *pipeline, Entry *entry)
+{
+	char date[CALENDAR_MINUTE_MAX], ip[IP_TEXT_MAX], asn[11];
+	RdnsStatus status = entry->name ? rdns_entry_status(entry->name) : RDNS_OFF;
+	const char *text = pipeline->text + entry->text;
+	StrBuf *output = pipeline->options.output;
+	GeoRecord place;
+	Row row = {0};
+
+	if (entry->has_server)
+		row.field[COLUMN_SERVER] = (Span){text, entry->server_len};
+	if (entry->has_user)
+		row.field[COLUMN_USER] = (Span){text + entry->server_len, entry->user_len};
+	row.field[COLUMN_DATE] =
+		(Span){date, calendar_format_minute(&pipeline->zone, entry->time_us, date)};
+	row.field[COLUMN_IP] = (Span){ip, ipaddr_format(&entry->ip, ip)};
+	if (status == RDNS_OK)
+		row.field[COLUMN_HOSTNAME] = span_from_string(rdns_entry_name(entry->name));
+	row.field[COLUMN_RDNS_STATUS] = span_from_string(rdns_status_text(status));
+	geodb_lookup(pipeline->options.geodb, &entry->ip, &place);
+	if (place.country_code[0])
+		row.field[COLUMN_COUNTRY_CODE] = span_from_string(place.country_code);
+	if (place.asn)
+		row.field[COLUMN_ASN] =
+			(Span){asn, (size_t)snprintf(asn, sizeof(asn), "%" PRIu32, place.asn)};
+	row.field[COLUMN_ASO] = place.organisation;
+	while (entry->done < entry->count && output->len < PIPELINE_OUTPUT_MAX) {
+		size_t before = output->len;
+
+		csv_append_row(output, &row);
+		if (strbuf_error(output)) {
+			output->len = before;
+			output->error = 0;
+			return -ENOMEM;
+		}
+		entry->done++;
+		pipeline->rows++;
+	}
+	return 0;
+}
+
+/* The head is written: its line counts as done. */
+static void pop(Pipeline *pipeline)
+{
+	Entry *entry = entry_at(pipeline, 0);
+	PipelineLog *log = &pipeline->logs[entry->log];
+
+	log->written.lines += entry->since.lines;
+	log->written.failures += entry->count;
+	log->written.successes += entry->since.successes;
+	log->written.outages += entry->since.outages;
+	log->written.aborted += entry->since.aborted;
+	log->written.skipped += entry->since.skipped;
+	log->mark = entry->mark;
+	log->has_mark = true;
+	log->waiting--;
+	if (entry->name)
+		rdns_entry_unref(pipeline->options.rdns, entry->name);
+	pipeline->head = (pipeline->head + 1) % PIPELINE_ENTRIES;
+	pipeline->count--;
+	pipeline->text_head = pipeline->count ? entry_at(pipeline, 0)->text : 0;
+}
+
+int pipeline_write(Pipeline *pipeline)
+{
+	while (pipeline->count) {
+		Entry *entry = entry_at(pipeline, 0);
+		int r;
+
+		if (entry->name && rdns_entry_status(entry->name) == RDNS_PENDING)
+			break;
+		r = append_rows(pipeline, entry);
+		if (r < 0)
+			return r;
+		if (entry->done < entry->count)
+			break;
+		pop(pipeline);
+	}
+	return 0;
+}
+
+bool pipeline_can_save(const Pipeline *pipeline)
+{
+	return !pipeline->count || !entry_at(pipeline, 0)->done;
+}
+
+void pipeline_save(Pipeline *pipeline, size_t index, LogState *state)
+{
+	PipelineLog *log = &pipeline->logs[index];
+
+	if (!log->waiting) {
+		/* Nothing of it waits: all that was read is done. */
+		log->written = log->read;
+		log->since = (Since){0};
+		log->has_mark = false;
+		tail_save(log->tail, state);
+	} else if (log->has_mark) {
+		state->has_position = true;
+		state->position = log->mark;
+	}
+	state->counters = log->written;
+}
