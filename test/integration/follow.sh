@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # `run` from start to stop: waits for a log that is not there, follows it over rotations, tells systemd, drains, and goes on
 # after kill -9 where it was.
+# shellcheck disable=SC2317  # functions are called by wait_until and tap_true
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
 LOG=$WORK/var/log/mail.log CSV=$WORK/csv/maillogsentinel.csv

@@ -4,6 +4,7 @@
 # kill -9 at random moments of an extract over 200,000 lines: after the last start the CSV is byte for
 # byte that of an undisturbed run. The sanitizers' build and a resolver that refuses (so every name is asked for and
 # fails at once) make it slow enough to be hit between commits.
+# shellcheck disable=SC2317  # functions are called by wait_until and tap_true
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
 KILLS=${MLS_KILLS:-50}
