@@ -31,6 +31,11 @@ typedef struct MmdbWriter {
 	MmdbNode *nodes;
 	size_t count, size;
 	StrBuf data;
+	struct {
+		const char *text;
+		uint32_t offset;
+	} keys[16]; /* written so far */
+	size_t key_count;
 } MmdbWriter;
 
 static uint32_t mmdb_new_node(MmdbWriter *w, MmdbRecord both)
@@ -115,18 +120,20 @@ __attribute__((unused)) static void mmdb_put_pointer(StrBuf *sb, uint32_t target
 	mmdb_put_number(sb, value, form + 1);
 }
 
-/* A key: in full the first time, then a pointer, as the real writers do. */
-static void mmdb_put_key(StrBuf *sb, const char *key)
+/* A key: in full the first time, then a pointer, as the real writers do. key is a literal. */
+static void mmdb_put_key(MmdbWriter *w, const char *key)
 {
-	_cleanup_strbuf_ StrBuf whole = STRBUF_INIT;
-	const char *found;
-
-	mmdb_put_text(&whole, key);
-	found = sb->len ? memmem(sb->data, sb->len, whole.data, whole.len) : NULL;
-	if (found)
-		mmdb_put_pointer(sb, (uint32_t)(found - sb->data));
-	else
-		strbuf_append(sb, whole.data, whole.len);
+	for (size_t i = 0; i < w->key_count; i++) {
+		if (!strcmp(w->keys[i].text, key)) {
+			mmdb_put_pointer(&w->data, w->keys[i].offset);
+			return;
+		}
+	}
+	if (w->key_count == ARRAY_SIZE(w->keys))
+		abort();
+	w->keys[w->key_count].text = key;
+	w->keys[w->key_count++].offset = (uint32_t)w->data.len;
+	mmdb_put_text(&w->data, key);
 }
 
 /* The offset of a new country record. */
@@ -138,28 +145,28 @@ __attribute__((unused)) static uint32_t mmdb_writer_country(
 
 	if (style == MMDB_FLAT) {
 		mmdb_put_control(sb, 7, 1);
-		mmdb_put_key(sb, "country_code");
+		mmdb_put_key(w, "country_code");
 		mmdb_put_text(sb, code);
 		return offset;
 	}
 	mmdb_put_control(sb, 7, 3);
-	mmdb_put_key(sb, "continent");
+	mmdb_put_key(w, "continent");
 	mmdb_put_control(sb, 7, 2);
-	mmdb_put_key(sb, "geoname_id");
+	mmdb_put_key(w, "geoname_id");
 	mmdb_put_integer(sb, 6, 6255148);
-	mmdb_put_key(sb, "names");
+	mmdb_put_key(w, "names");
 	mmdb_put_control(sb, 7, 1);
-	mmdb_put_key(sb, "en");
+	mmdb_put_key(w, "en");
 	mmdb_put_text(sb, "Europe");
-	mmdb_put_key(sb, "country");
+	mmdb_put_key(w, "country");
 	mmdb_put_control(sb, 7, 2);
-	mmdb_put_key(sb, "is_in_european_union");
+	mmdb_put_key(w, "is_in_european_union");
 	mmdb_put_control(sb, 14, 1);
-	mmdb_put_key(sb, "iso_code");
+	mmdb_put_key(w, "iso_code");
 	mmdb_put_text(sb, code);
-	mmdb_put_key(sb, "registered_country");
+	mmdb_put_key(w, "registered_country");
 	mmdb_put_control(sb, 7, 1);
-	mmdb_put_key(sb, "iso_code");
+	mmdb_put_key(w, "iso_code");
 	mmdb_put_text(sb, "XX");
 	return offset;
 }
@@ -171,9 +178,9 @@ __attribute__((unused)) static uint32_t mmdb_writer_network(
 	uint32_t offset = (uint32_t)w->data.len;
 
 	mmdb_put_control(&w->data, 7, 2);
-	mmdb_put_key(&w->data, "autonomous_system_number");
+	mmdb_put_key(w, "autonomous_system_number");
 	mmdb_put_integer(&w->data, 6, asn);
-	mmdb_put_key(&w->data, "autonomous_system_organization");
+	mmdb_put_key(w, "autonomous_system_organization");
 	mmdb_put_string(&w->data, organisation);
 	return offset;
 }
