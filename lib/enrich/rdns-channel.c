@@ -5,6 +5,9 @@
 #define CARES_NO_DEPRECATED
 #include <ares.h>
 
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+
 #include "enrich/rdns-answer.h"
 
 /* Room for the answers to 256 questions that come at once; the kernel takes less where net.core.rmem_max says so. */
@@ -12,8 +15,100 @@
 
 struct RdnsChannel {
 	ares_channel ares;
+	RdnsServers servers;
+	bool tcp;
 	const RdnsCallbacks *callbacks;
 };
+
+/*
+ * Sockets: c-ares lets its user bring the calls
+ */
+
+static ares_socket_t socket_open(int family, int type, int protocol, void *userdata)
+{
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	const int size = SOCKET_BUFFER_SIZE, on = 1;
+
+	if (fd < 0)
+		return ARES_SOCKET_BAD;
+	/* What these are for works without them, if not as well. */
+	if (type == SOCK_STREAM) {
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	} else {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	}
+	return fd;
+}
+
+static int socket_close(ares_socket_t fd, void *userdata)
+{
+	return close(fd);
+}
+
+static int socket_connect(
+	ares_socket_t fd, const struct sockaddr *addr, ares_socklen_t len, void *userdata)
+{
+	const RdnsChannel *channel = userdata;
+	struct sockaddr_in6 v6;
+
+	if (addr->sa_family != AF_INET6 || len != sizeof(v6))
+		return connect(fd, addr, len);
+	/* c-ares 1.18 has no place for the scope of a link-local address. */
+	memcpy(&v6, addr, sizeof(v6));
+	for (size_t i = 0; i < channel->servers.count; i++) {
+		const RdnsServer *server = &channel->servers.list[i];
+
+		if (server->addr.family == IP_V6 && !memcmp(server->addr.bytes, &v6.sin6_addr, 16))
+			v6.sin6_scope_id = server->scope;
+	}
+	return connect(fd, (const struct sockaddr *)&v6, sizeof(v6));
+}
+
+static ares_ssize_t socket_receive(ares_socket_t fd, void *data, size_t size, int flags,
+	struct sockaddr *from, ares_socklen_t *from_len, void *userdata)
+{
+	return recvfrom(fd, data, size, flags, from, from_len);
+}
+
+static ares_ssize_t socket_send(
+	ares_socket_t fd, const struct iovec *iov, int count, void *userdata)
+{
+	const RdnsChannel *channel = userdata;
+	struct msghdr message = {.msg_iovlen = (size_t)count};
+	ares_ssize_t n, len = 0;
+
+	memcpy(&message.msg_iov, &iov, sizeof(iov)); /* it is not const there */
+	n = sendmsg(fd, &message, MSG_NOSIGNAL);
+	if (channel->tcp)
+		return n;
+	/*
+	 * A connected UDP socket says at the next call that an earlier datagram was refused, and sends nothing
+	 * (udp(7)). c-ares would end this query, and the one that was refused would wait for its timeout. Once this one is
+	 * sent, its own refusal makes the socket readable, and then c-ares ends them all.
+	 */
+	for (int i = 0; n < 0 && errno == ECONNREFUSED && i < 8; i++)
+		n = sendmsg(fd, &message, MSG_NOSIGNAL);
+	/* No room to send it is as if it were lost on the way: c-ares would take it for the server's fault. */
+	if (n < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+		for (int i = 0; i < count; i++)
+			len += (ares_ssize_t)iov[i].iov_len;
+		return len;
+	}
+	return n;
+}
+
+static const struct ares_socket_functions socket_functions = {
+	.asocket = socket_open,
+	.aclose = socket_close,
+	.aconnect = socket_connect,
+	.arecvfrom = socket_receive,
+	.asendv = socket_send,
+};
+
+/*
+ * The channel
+ */
 
 static void watch(void *userdata, ares_socket_t fd, int readable, int writable)
 {
@@ -67,14 +162,11 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 		.tries = (int)options->tries,
 		.ndots = 1,
 		.lookups = lookups,
-		.socket_send_buffer_size = SOCKET_BUFFER_SIZE,
-		.socket_receive_buffer_size = SOCKET_BUFFER_SIZE,
 		.sock_state_cb = watch,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
 		   ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST |
-		   ARES_OPT_NOROTATE | ARES_OPT_SOCK_STATE_CB | ARES_OPT_SOCK_SNDBUF |
-		   ARES_OPT_SOCK_RCVBUF;
+		   ARES_OPT_NOROTATE | ARES_OPT_SOCK_STATE_CB;
 	int r;
 
 	/*
@@ -92,6 +184,8 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 	if (!channel)
 		return -ENOMEM;
 	channel->callbacks = callbacks;
+	channel->servers = *options->servers;
+	channel->tcp = options->tcp;
 	ares.sock_state_cb_data = channel;
 	/* Counted by c-ares itself; each channel holds one. */
 	r = errno_from_ares(ares_library_init(ARES_LIB_INIT_ALL));
@@ -104,7 +198,8 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 		channel->ares = NULL;
 		return r;
 	}
-	r = set_servers(channel->ares, options->servers);
+	ares_set_socket_functions(channel->ares, &socket_functions, channel);
+	r = set_servers(channel->ares, &channel->servers);
 	if (r < 0)
 		return r;
 	*ret_channel = TAKE(channel);

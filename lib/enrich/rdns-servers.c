@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "enrich/rdns-servers.h"
 
+#include <net/if.h>
+
 #include "base/file.h"
 #include "base/number.h"
 
@@ -35,10 +37,27 @@ static Span cut(Span s, char c, Span *rest)
 	return (Span){s.data, (size_t)(at - s.data)};
 }
 
+/* The scope by name or number (RFC 4007, 11). */
+static int scope_parse(Span text, uint32_t *ret_scope)
+{
+	char name[IF_NAMESIZE];
+	uint64_t number;
+
+	if (!text.len || text.len >= sizeof(name))
+		return -EINVAL;
+	memcpy(name, text.data, text.len);
+	name[text.len] = '\0';
+	number = if_nametoindex(name);
+	if (!number && (number_parse_u64(text, INT32_MAX, &number) < 0 || !number))
+		return -EINVAL;
+	*ret_scope = (uint32_t)number;
+	return 0;
+}
+
 static int server_parse(Span text, RdnsServer *ret_server)
 {
 	RdnsServer server = {.port = DNS_PORT};
-	Span host, port = SPAN_MISSING, rest;
+	Span host, scope, port = SPAN_MISSING, rest;
 	uint64_t number;
 
 	if (span_starts_with(text, "[")) {
@@ -55,7 +74,10 @@ static int server_parse(Span text, RdnsServer *ret_server)
 			port = SPAN_MISSING;
 		}
 	}
+	host = cut(host, '%', &scope);
 	if (ipaddr_parse(host, &server.addr) < 0)
+		return -EINVAL;
+	if (scope.data && (server.addr.family != IP_V6 || scope_parse(scope, &server.scope) < 0))
 		return -EINVAL;
 	if (port.data) {
 		if (number_parse_u64(port, UINT16_MAX, &number) < 0 || !number)

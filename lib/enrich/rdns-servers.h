@@ -12,7 +12,8 @@
 
 typedef struct RdnsServer {
 	IpAddr addr;
-	uint16_t port; /* host order */
+	uint32_t scope; /* the interface's index, for an IPv6 link-local address; else 0 */
+	uint16_t port;  /* host order */
 } RdnsServer;
 
 typedef struct RdnsServers {
@@ -22,13 +23,13 @@ typedef struct RdnsServers {
 
 /*
  * Reads "192.0.2.1, 192.0.2.1:5353, ::1, [::1], [::1]:53" (blanks around commas do not count, the port is 53 when
- * there is none). 0; an empty text gives count 0; -EINVAL with the item in *ret_why.
+ * there is none; an IPv6 address may have a scope: [fe80::1%eth0]:53). 0; an empty text gives count 0; -EINVAL with the item in *ret_why.
  */
 int rdns_servers_parse(Span text, RdnsServers *ret_servers, Why *ret_why);
 
 /*
  * The first three nameserver lines of resolv.conf(5), as libc takes them; 127.0.0.1 when there is none or the file
- * can't be read. Lines that are not an address (a link-local one with its scope too) do not count; a port is
+ * can't be read. Lines that are not an address do not count; a port is
  * understood as above. 0, or -ENOMEM, -EMFILE, -ENFILE when it is us who could not look.
  */
 int rdns_servers_read(const char *resolv_conf_path, RdnsServers *ret_servers);
@@ -38,7 +39,7 @@ static inline bool rdns_servers_equal(const RdnsServers *a, const RdnsServers *b
 	if (a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
-		if (a->list[i].port != b->list[i].port ||
+		if (a->list[i].port != b->list[i].port || a->list[i].scope != b->list[i].scope ||
 			!ipaddr_equal(&a->list[i].addr, &b->list[i].addr))
 			return false;
 	return true;

@@ -221,10 +221,7 @@ static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, 
 			return;
 		}
 		break;
-	case RDNS_ASK_REFUSED:
-		rdns_health_answered(&rdns->health);
-		answer.status = RDNS_SERVER_FAILED;
-		break;
+	case RDNS_ASK_REFUSED: answer.status = RDNS_SERVER_FAILED; break;
 	case RDNS_ASK_TIMED_OUT:
 		/* Over TCP it is asked only after an answer over UDP. */
 		if (entry && !query->over_tcp)

@@ -55,7 +55,14 @@ static const struct {
 	{"[::1]:", NULL},
 	{"[::1]:0", NULL},
 	{"[::1]]:53", NULL},
-	{"fe80::1%eth0", NULL},
+	{"::1%lo", "::1%1#53"},
+	{"[::1%lo]:5353", "::1%1#5353"},
+	{"fe80::1%7", "fe80::1%7#53"},
+	{"fe80::1%no-such-interface", NULL},
+	{"fe80::1%nosuch", NULL},
+	{"fe80::1%", NULL},
+	{"fe80::1%0", NULL},
+	{"192.0.2.1%lo", NULL},
 };
 
 static const struct {
@@ -70,7 +77,7 @@ static const struct {
 	{"nameserver\t192.0.2.1  \r\nnameserver  ::1 # ours\n", "192.0.2.1#53 ::1#53"},
 	{"nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n",
 		"192.0.2.1#53 192.0.2.2#53 192.0.2.3#53"},
-	{"nameserver fe80::1%eth0\nnameserver x\nnameserver\nnameservers 1.1.1.1\n#nameserver "
+	{"nameserver fe80::1%nosuch\nnameserver x\nnameserver\nnameservers 1.1.1.1\n#nameserver "
 	 "1.1.1.1\n"
 	 ";nameserver 1.1.1.1\n nameserver 1.1.1.1\nnameserver 192.0.2.2\n",
 		"192.0.2.2#53"},
@@ -87,8 +94,11 @@ static void servers_text(const RdnsServers *servers, char text[512])
 		char addr[IP_TEXT_MAX];
 
 		ipaddr_format(&servers->list[i].addr, addr);
-		len += (size_t)snprintf(text + len, 512 - len, "%s%s#%u", i ? " " : "", addr,
-			servers->list[i].port);
+		len += (size_t)snprintf(text + len, 512 - len, "%s%s", i ? " " : "", addr);
+		if (servers->list[i].scope)
+			len += (size_t)snprintf(
+				text + len, 512 - len, "%%%u", servers->list[i].scope);
+		len += (size_t)snprintf(text + len, 512 - len, "#%u", servers->list[i].port);
 	}
 }
 
