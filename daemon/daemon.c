@@ -4,47 +4,37 @@
 #include "base/file.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/logs.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/pipeline.h"
 #include "daemon/record.h"
+#include "daemon/resolver.h"
 #include "parse/event.h"
-#include "source/watch.h"
 #include "store/csv.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/stat.h>
 
 #define COMMIT_INTERVAL_MS 1000        /* with new rows */
 #define COMMIT_QUIET_INTERVAL_MS 30000 /* without */
-#define TICK_INTERVAL_MS 30000
 #define RETRY_INTERVAL_MS 1000
 #define CHUNKS_PER_ROUND 4
 #define HEAD_STUCK_MS 120000 /* longer than any deadline of a lookup */
-
-typedef struct Log {
-	Tail *tail;
-	bool idle;
-	int error; /* said already, and not over */
-	int watch_error;
-} Log;
 
 typedef struct Daemon {
 	DaemonOptions options;
 	Config *config;
 	Loop *loop;
-	LoopTimer *read_timer, *commit_timer, *dns_timer, *tick_timer, *stop_timer;
-	Rdns *rdns;
+	LoopTimer *read_timer, *commit_timer, *tick_timer, *stop_timer;
+	Resolver *resolver; /* NULL: lookups are off */
 	GeoDb *geodb;
 	Record *record; /* NULL: rows go to stdout */
 	Checkpoint peeked;
 	StrBuf stdout_rows;
 	Pipeline *pipeline;
-	Watch *watch;
-	Log *logs;
-	size_t log_count;
+	Logs *logs;
 
 	bool blocked;  /* the FIFO is full */
 	bool stopping; /* a signal came: nothing is read any more */
@@ -70,12 +60,6 @@ static void read_soon(Daemon *daemon)
 {
 	if (!loop_timer_is_set(daemon->read_timer))
 		loop_timer_set(daemon->read_timer, 0);
-}
-
-static void rearm_dns(Daemon *daemon)
-{
-	if (daemon->rdns)
-		loop_timer_set(daemon->dns_timer, rdns_timeout(daemon->rdns, loop_now_ms()));
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -110,9 +94,9 @@ static void save_positions(Daemon *daemon)
 	/* The rows of other files move no position in a log. */
 	if (daemon->options.files)
 		return;
-	for (size_t i = 0; i < daemon->log_count; i++)
+	for (size_t i = 0; i < logs_count(daemon->logs); i++)
 		pipeline_save(daemon->pipeline, i,
-			checkpoint_find_log(checkpoint, tail_path(daemon->logs[i].tail)));
+			checkpoint_find_log(checkpoint, tail_path(logs_tail(daemon->logs, i))));
 }
 
 static void say_status(Daemon *daemon)
@@ -126,8 +110,8 @@ static void say_status(Daemon *daemon)
 	for (size_t i = 0; i < checkpoint->log_count; i++)
 		counters_add(&sum, &checkpoint->logs[i].counters);
 	notify_status("Following %s%s: %" PRIu64 " failed logins in %" PRIu64 " lines",
-		tail_path(daemon->logs[0].tail), daemon->log_count > 1 ? " and others" : "",
-		sum.failures, sum.lines);
+		tail_path(logs_tail(daemon->logs, 0)),
+		logs_count(daemon->logs) > 1 ? " and others" : "", sum.failures, sum.lines);
 }
 
 /* 0 or -errno. */
@@ -236,101 +220,35 @@ static void write_rows(Daemon *daemon)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static void on_notice(void *userdata, bool warning, const char *text)
-{
-	log_message(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
-}
-
 static void on_repeat_capped(void *userdata, const char *path)
 {
 	log_warning("%s: a line says that it was repeated more than %d times; %d are taken", path,
 		EVENT_REPEAT_MAX, EVENT_REPEAT_MAX);
 }
 
-static const char *log_name(const Log *log)
-{
-	return tail_path(log->tail);
-}
-
-/* All was read: watch it, and look once more if it was not watched before. */
-static void watch_log(Daemon *daemon, Log *log)
-{
-	int r;
-
-	if (!daemon->options.follow || !daemon->watch)
-		return;
-	r = watch_arm(
-		daemon->watch, (size_t)(log - daemon->logs), log_name(log), tail_fd(log->tail));
-	if (r < 0 && r != log->watch_error)
-		log_warning("%s: can't be watched (%s), looking every %d s", log_name(log),
-			strerror(-r), TICK_INTERVAL_MS / 1000);
-	log->watch_error = MIN(r, 0);
-	if (r == WATCH_NEW) {
-		log->idle = false;
-		read_soon(daemon);
-	}
-}
-
-/* Reads more of a log into its tail. */
-static void fill_log(Daemon *daemon, Log *log)
-{
-	Why why = {""};
-	int r = tail_fill(log->tail, loop_wall_us(), &why);
-
-	if (r >= 0 && log->error) {
-		log_info("%s: can be read again", log_name(log));
-		log->error = 0;
-	}
-	if (!r)
-		return;
-	log->idle = true;
-	if (r == TAIL_IDLE) {
-		watch_log(daemon, log);
-		return;
-	}
-	if (!daemon->options.follow) {
-		log_error("%s", why.text);
-		finish(daemon, EXIT_FAILED);
-		return;
-	}
-	if (r != log->error) {
-		log_warning("%s; waiting until it can be read", why.text);
-		notify_status("Waiting: %s", why.text);
-	}
-	log->error = r;
-	/* What is missing may be a permission: that is an event too. */
-	watch_log(daemon, log);
-}
-
-static bool all_idle(const Daemon *daemon)
-{
-	for (size_t i = 0; i < daemon->log_count; i++)
-		if (!daemon->logs[i].idle)
-			return false;
-	return true;
-}
-
 static void read_log(Daemon *daemon, size_t index)
 {
-	Log *log = &daemon->logs[index];
+	Tail *tail = logs_tail(daemon->logs, index);
 
-	for (int i = 0; i < CHUNKS_PER_ROUND && !log->idle && !daemon->blocked && !daemon->paused;
+	for (int i = 0; i < CHUNKS_PER_ROUND && !logs_idle(daemon->logs, index) &&
+			!daemon->blocked && !daemon->paused;
 		i++) {
-		int r;
+		int r = logs_fill(daemon->logs, index);
 
-		if (!tail_chunk(log->tail).len)
-			fill_log(daemon, log);
-		daemon->new_lines |= !log->idle;
+		if (r < 0) {
+			finish(daemon, EXIT_FAILED);
+			return;
+		}
+		daemon->new_lines |= tail_chunk(tail).len > 0;
 		r = pipeline_read(daemon->pipeline, index, loop_now_ms(), loop_wall_us());
 		if (r < 0) {
-			log_error("%s: %s", log_name(log), strerror(-r));
+			log_error("%s: %s", tail_path(tail), strerror(-r));
 			finish(daemon, EXIT_FAILED);
 			return;
 		}
 		write_rows(daemon);
 		/* Room may have come at once, when no name had to be waited for. */
-		if (r == PIPELINE_FULL && tail_chunk(log->tail).len &&
-			pipeline_waiting(daemon->pipeline))
+		if (r == PIPELINE_FULL)
 			daemon->blocked = !pipeline_has_room(daemon->pipeline);
 	}
 }
@@ -347,7 +265,8 @@ static void said_ready(Daemon *daemon)
 /* All that was read is written. */
 static void end(Daemon *daemon)
 {
-	bool interrupted = daemon->stopping && !daemon->options.follow && !all_idle(daemon);
+	bool interrupted =
+		daemon->stopping && !daemon->options.follow && !logs_all_idle(daemon->logs);
 
 	if (interrupted)
 		log_error("stopped before all was read%s",
@@ -364,72 +283,24 @@ static void on_read(void *userdata)
 	if (daemon->blocked && pipeline_has_room(daemon->pipeline))
 		daemon->blocked = false;
 	if (!daemon->stopping)
-		for (size_t i = 0; i < daemon->log_count; i++)
+		for (size_t i = 0; i < logs_count(daemon->logs); i++)
 			read_log(daemon, i);
 	said_ready(daemon);
-	rearm_dns(daemon);
+	if (daemon->resolver)
+		resolver_rearm(daemon->resolver);
 	arm_commit(daemon);
 	if (daemon->paused)
 		return;
-	if ((daemon->stopping || (!daemon->options.follow && all_idle(daemon))) &&
+	if ((daemon->stopping || (!daemon->options.follow && logs_all_idle(daemon->logs))) &&
 		pipeline_empty(daemon->pipeline)) {
 		end(daemon);
 		return;
 	}
-	if (!daemon->stopping && !all_idle(daemon) && !daemon->blocked)
+	if (!daemon->stopping && !logs_all_idle(daemon->logs) && !daemon->blocked)
 		read_soon(daemon);
 }
 
-static void wake_logs(Daemon *daemon)
-{
-	for (size_t i = 0; i < daemon->log_count; i++)
-		daemon->logs[i].idle = false;
-	read_soon(daemon);
-}
-
-static void on_watch(void *userdata, int fd, unsigned events)
-{
-	Daemon *daemon = userdata;
-	int r = watch_dispatch(daemon->watch);
-
-	if (r < 0)
-		log_warning("inotify: %s", strerror(-r));
-	wake_logs(daemon);
-}
-
-/* ---- names ---------------------------------------------------------------------------------- */
-
-static void on_dns_fd(void *userdata, int fd, unsigned events)
-{
-	Daemon *daemon = userdata;
-
-	rdns_dispatch(daemon->rdns, fd,
-		(events & LOOP_READ ? RDNS_READ : 0u) | (events & LOOP_WRITE ? RDNS_WRITE : 0u),
-		loop_now_ms());
-	rearm_dns(daemon);
-}
-
-static void on_dns_timer(void *userdata)
-{
-	Daemon *daemon = userdata;
-
-	rdns_dispatch(daemon->rdns, -1, 0, loop_now_ms());
-	rearm_dns(daemon);
-}
-
-static void on_dns_watch(void *userdata, int fd, unsigned events)
-{
-	Daemon *daemon = userdata;
-	int r = loop_watch(daemon->loop, fd,
-		(events & RDNS_READ ? LOOP_READ : 0u) | (events & RDNS_WRITE ? LOOP_WRITE : 0u),
-		on_dns_fd, daemon);
-
-	/* The lookups on it end by their deadline. */
-	if (r < 0)
-		log_warning("resolver: %s", strerror(-r));
-}
-
-static void on_dns_answered(void *userdata)
+static void on_change(void *userdata)
 {
 	read_soon(userdata);
 }
@@ -476,9 +347,10 @@ static void on_tick(void *userdata)
 	/* A head that waits past every deadline is a bug that the watchdog may kill. */
 	if (now - daemon->moved_ms < HEAD_STUCK_MS)
 		notify_watchdog();
-	wake_logs(daemon);
+	logs_wake(daemon->logs);
+	read_soon(daemon);
 	loop_timer_set(daemon->tick_timer,
-		(int64_t)(interval && interval < TICK_INTERVAL_MS ? interval : TICK_INTERVAL_MS));
+		(int64_t)(interval && interval < LOGS_POLL_MS ? interval : LOGS_POLL_MS));
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
@@ -513,97 +385,70 @@ static int open_geodb(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-static int open_rdns(Daemon *daemon)
+static int open_resolver(Daemon *daemon)
 {
-	const Config *config = daemon->config;
-	RdnsOptions options = {
-		.enabled = true,
-		.servers = config->dns.servers,
-		.timeout_ms = config->dns.timeout_ms,
-		.tries = config->dns.tries,
-		.max_in_flight = config->dns.max_in_flight,
-		.cache_enabled = config->dns_cache.enabled,
-		.cache_size = config->dns_cache.size,
-		.cache_ttl_seconds = config->dns_cache.ttl_seconds,
-	};
-	RdnsCallbacks callbacks = {
-		.watch = on_dns_watch, .answered = on_dns_answered, .userdata = daemon};
 	Why why = {""};
 	int r;
 
-	if (!config->dns.enabled || daemon->options.no_dns)
+	if (!daemon->config->dns.enabled || daemon->options.no_dns)
 		return 0;
-	r = rdns_new(&options, &callbacks, &daemon->rdns, &why);
+	r = resolver_new(daemon->loop, daemon->config, on_change, daemon, &daemon->resolver, &why);
 	if (r < 0)
 		log_error("resolver: %s", *why.text ? why.text : strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-static int add_tail(Daemon *daemon, Tail *tail_take, const Counters *counters)
-{
-	_cleanup_(tail_freep) Tail *tail = tail_take;
-	Log *logs = reallocarray(daemon->logs, daemon->log_count + 1, sizeof(*logs));
-
-	if (!logs)
-		return -ENOMEM;
-	daemon->logs = logs;
-	if (pipeline_add_log(daemon->pipeline, tail, counters) < 0)
-		return -ENOMEM;
-	logs[daemon->log_count++] = (Log){.tail = TAKE(tail)};
-	return 0;
-}
-
-static int open_file(Daemon *daemon, const char *name)
-{
-	bool is_stdin = !strcmp(name, "-");
-	TailCallbacks callbacks = {on_notice, daemon};
-	Tail *tail;
-	int r, fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-			     : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-	r = fd < 0 ? -errno
-		   : tail_new_single(fd, is_stdin ? "standard input" : name, &callbacks, &tail);
-	if (!r)
-		r = add_tail(daemon, tail, &(Counters){0});
-	if (r < 0)
-		log_error("%s: %s", is_stdin ? "standard input" : name, strerror(-r));
-	return r < 0 ? EXIT_FAILED : 0;
-}
-
+/* 0 or -errno. */
 static int open_log(Daemon *daemon, Checkpoint *checkpoint, const char *path)
 {
 	LogState *state = checkpoint_find_log(checkpoint, path);
-	TailCallbacks callbacks = {on_notice, daemon};
-	Tail *tail;
 	int r = 0;
 
 	if (!state)
 		r = checkpoint_add_log(checkpoint, path, &state);
 	if (!r)
-		r = tail_new(path, state,
-			daemon->record ? record_found_us(daemon->record) : checkpoint->written_us,
-			&callbacks, &tail);
+		r = logs_add(daemon->logs, path, state,
+			daemon->record ? record_found_us(daemon->record) : checkpoint->written_us);
 	if (!r)
-		r = add_tail(daemon, tail, &state->counters);
-	if (r < 0)
-		log_error("%s: %s", path, strerror(-r));
-	return r < 0 ? EXIT_FAILED : 0;
+		r = pipeline_add_log(daemon->pipeline,
+			logs_tail(daemon->logs, logs_count(daemon->logs) - 1), &state->counters);
+	return r;
+}
+
+/* 0 or -errno. */
+static int open_file(Daemon *daemon, const char *name)
+{
+	int r = logs_add_file(daemon->logs, name);
+
+	if (!r)
+		r = pipeline_add_log(daemon->pipeline,
+			logs_tail(daemon->logs, logs_count(daemon->logs) - 1), &(Counters){0});
+	return r;
 }
 
 static int open_sources(Daemon *daemon)
 {
 	Checkpoint *checkpoint =
 		daemon->record ? record_checkpoint(daemon->record) : &daemon->peeked;
-	int r = 0;
+	const char *const *names = daemon->options.files
+					   ? daemon->options.files
+					   : (const char *const *)daemon->config->paths.mail_log;
+	int r = logs_new(daemon->loop, daemon->options.follow, on_change, daemon, &daemon->logs);
 
-	if (daemon->options.files) {
-		for (size_t i = 0; i < daemon->options.file_count && !r; i++)
-			r = open_file(daemon, daemon->options.files[i]);
-		return r;
+	if (r < 0) {
+		log_error("%s", strerror(-r));
+		return EXIT_FAILED;
 	}
-	for (char **path = daemon->config->paths.mail_log; *path && !r; path++)
-		r = open_log(daemon, checkpoint, *path);
-	return r;
+	for (size_t i = 0; daemon->options.files ? i < daemon->options.file_count : !!names[i];
+		i++) {
+		r = daemon->options.files ? open_file(daemon, names[i])
+					  : open_log(daemon, checkpoint, names[i]);
+		if (r < 0) {
+			log_error("%s: %s", names[i], strerror(-r));
+			return EXIT_FAILED;
+		}
+	}
+	return 0;
 }
 
 static int open_record(Daemon *daemon)
@@ -625,7 +470,6 @@ static int open_loop(Daemon *daemon)
 	} timers[] = {
 		{on_read, &daemon->read_timer},
 		{on_commit, &daemon->commit_timer},
-		{on_dns_timer, &daemon->dns_timer},
 		{on_tick, &daemon->tick_timer},
 		{on_stop_deadline, &daemon->stop_timer},
 	};
@@ -643,20 +487,6 @@ static int open_loop(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-static void open_watch(Daemon *daemon)
-{
-	int r;
-
-	if (!daemon->options.follow)
-		return;
-	r = watch_new(&daemon->watch);
-	if (!r)
-		r = loop_watch(daemon->loop, watch_fd(daemon->watch), LOOP_READ, on_watch, daemon);
-	if (r < 0)
-		log_warning(
-			"inotify: %s; looking every %d s", strerror(-r), TICK_INTERVAL_MS / 1000);
-}
-
 static int start(Daemon *daemon)
 {
 	PipelineOptions options = {.year = daemon->options.year,
@@ -669,37 +499,30 @@ static int start(Daemon *daemon)
 	if (!r)
 		r = open_geodb(daemon);
 	if (!r)
-		r = open_rdns(daemon);
+		r = open_resolver(daemon);
 	if (r)
 		return r;
-	options.rdns = daemon->rdns;
+	options.rdns = daemon->resolver ? resolver_rdns(daemon->resolver) : NULL;
 	options.geodb = daemon->geodb;
 	options.output = output(daemon);
 	if (pipeline_new(&options, &daemon->pipeline) < 0) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	r = open_sources(daemon);
-	if (!r)
-		open_watch(daemon);
-	return r;
+	return open_sources(daemon);
 }
 
 static void stop(Daemon *daemon)
 {
 	pipeline_free(daemon->pipeline);
-	for (size_t i = 0; i < daemon->log_count; i++)
-		tail_free(daemon->logs[i].tail);
-	free(daemon->logs);
-	rdns_free(daemon->rdns);
+	logs_free(daemon->logs);
+	resolver_free(daemon->resolver);
 	geodb_free(daemon->geodb);
-	watch_free(daemon->watch);
 	record_free(daemon->record);
 	checkpoint_done(&daemon->peeked);
 	strbuf_done(&daemon->stdout_rows);
 	loop_timer_free(daemon->read_timer);
 	loop_timer_free(daemon->commit_timer);
-	loop_timer_free(daemon->dns_timer);
 	loop_timer_free(daemon->tick_timer);
 	loop_timer_free(daemon->stop_timer);
 	loop_free(daemon->loop);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/logs.h"
+
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "source/watch.h"
+
+#include <fcntl.h>
+
+typedef struct Log {
+	Tail *tail;
+	bool idle;
+	int error;       /* why it can't be read; said already */
+	int watch_error; /* why it can't be watched; said already */
+} Log;
+
+struct Logs {
+	Loop *loop;
+	bool follow;
+	LoopFunction changed;
+	void *userdata;
+	Watch *watch; /* NULL: the poll must do */
+	Log *logs;
+	size_t count;
+};
+
+static void on_watch(void *userdata, int fd, unsigned events)
+{
+	Logs *logs = userdata;
+	int r = watch_dispatch(logs->watch);
+
+	if (r < 0)
+		log_warning("inotify: %s", strerror(-r));
+	logs_wake(logs);
+	logs->changed(logs->userdata);
+}
+
+int logs_new(Loop *loop, bool follow, LoopFunction changed, void *userdata, Logs **ret_logs)
+{
+	Logs *logs = calloc(1, sizeof(*logs));
+	int r = 0;
+
+	if (!logs)
+		return -ENOMEM;
+	*logs = (Logs){.loop = loop, .follow = follow, .changed = changed, .userdata = userdata};
+	if (follow)
+		r = watch_new(&logs->watch);
+	if (!r && follow)
+		r = loop_watch(loop, watch_fd(logs->watch), LOOP_READ, on_watch, logs);
+	if (r < 0)
+		log_warning("inotify: %s; looking every %d s", strerror(-r), LOGS_POLL_MS / 1000);
+	*ret_logs = logs;
+	return 0;
+}
+
+void logs_free(Logs *logs)
+{
+	if (!logs)
+		return;
+	for (size_t i = 0; i < logs->count; i++)
+		tail_free(logs->logs[i].tail);
+	if (logs->watch)
+		(void)loop_watch(logs->loop, watch_fd(logs->watch), 0, NULL, NULL);
+	watch_free(logs->watch);
+	free(logs->logs);
+	free(logs);
+}
+
+static void on_notice(void *userdata, bool warning, const char *text)
+{
+	log_message(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
+}
+
+static const TailCallbacks tail_callbacks = {on_notice, NULL};
+
+static int add_tail(Logs *logs, Tail *tail_take)
+{
+	Log *array = reallocarray(logs->logs, logs->count + 1, sizeof(*array));
+
+	if (!array) {
+		tail_free(tail_take);
+		return -ENOMEM;
+	}
+	logs->logs = array;
+	array[logs->count++] = (Log){.tail = tail_take};
+	return 0;
+}
+
+int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us)
+{
+	Tail *tail;
+	int r = tail_new(path, state, seen_us, &tail_callbacks, &tail);
+
+	return r < 0 ? r : add_tail(logs, tail);
+}
+
+int logs_add_file(Logs *logs, const char *name)
+{
+	bool is_stdin = !strcmp(name, "-");
+	int r, fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+			     : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	Tail *tail;
+
+	if (fd < 0)
+		return -errno;
+	r = tail_new_single(fd, is_stdin ? "standard input" : name, &tail_callbacks, &tail);
+	return r < 0 ? r : add_tail(logs, tail);
+}
+
+size_t logs_count(const Logs *logs)
+{
+	return logs->count;
+}
+
+Tail *logs_tail(const Logs *logs, size_t index)
+{
+	return logs->logs[index].tail;
+}
+
+bool logs_idle(const Logs *logs, size_t index)
+{
+	return logs->logs[index].idle;
+}
+
+bool logs_all_idle(const Logs *logs)
+{
+	for (size_t i = 0; i < logs->count; i++)
+		if (!logs->logs[i].idle)
+			return false;
+	return true;
+}
+
+void logs_wake(Logs *logs)
+{
+	for (size_t i = 0; i < logs->count; i++)
+		logs->logs[i].idle = false;
+}
+
+/* All was read: watches it, and looks once more if it was not watched before. */
+static void watch_log(Logs *logs, size_t index)
+{
+	Log *log = &logs->logs[index];
+	int r;
+
+	if (!logs->follow || !logs->watch)
+		return;
+	r = watch_arm(logs->watch, index, tail_path(log->tail), tail_fd(log->tail));
+	if (r < 0 && r != log->watch_error)
+		log_warning("%s: can't be watched (%s), looking every %d s", tail_path(log->tail),
+			strerror(-r), LOGS_POLL_MS / 1000);
+	log->watch_error = MIN(r, 0);
+	log->idle = r != WATCH_NEW;
+}
+
+int logs_fill(Logs *logs, size_t index)
+{
+	Log *log = &logs->logs[index];
+	Why why = {""};
+	int r;
+
+	if (tail_chunk(log->tail).len)
+		return 0;
+	r = tail_fill(log->tail, loop_wall_us(), &why);
+	if (r >= 0 && log->error) {
+		log_info("%s: can be read again", tail_path(log->tail));
+		log->error = 0;
+	}
+	if (!r)
+		return 0;
+	log->idle = true;
+	if (r < 0 && !logs->follow) {
+		log_error("%s", why.text);
+		return r;
+	}
+	if (r < 0 && r != log->error) {
+		log_warning("%s; waiting until it can be read", why.text);
+		notify_status("Waiting: %s", why.text);
+	}
+	log->error = MIN(r, 0);
+	/* What is missing may be a permission: that is an event too. */
+	watch_log(logs, index);
+	return 0;
+}

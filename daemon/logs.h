@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The logs that are read: a tail each (source/tail), and one watch over all of them (source/watch).
+ * Says in the program's log what happens to them, each thing once.
+ */
+
+#include "daemon/loop.h"
+#include "source/tail.h"
+
+#define LOGS_POLL_MS 30000 /* how often the owner looks in case no event came */
+
+typedef struct Logs Logs;
+
+/*
+ * follow: watch them, and wait for one that can't be read; changed(userdata) is called when there may be more to read. Without follow
+ * a log that can't be read is an error. Without inotify the poll must do, and the log says so. 0 or -ENOMEM.
+ */
+int logs_new(Loop *loop, bool follow, LoopFunction changed, void *userdata, Logs **ret_logs);
+void logs_free(Logs *logs);
+DEFINE_CLEANUP(Logs *, logs_freep, logs_free)
+
+/* Adds the log that is followed as path, from where state says. 0 or -ENOMEM. */
+int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us);
+
+/* Adds one file ("-" is stdin) that is read to its end. 0 or -errno. */
+int logs_add_file(Logs *logs, const char *name);
+
+size_t logs_count(const Logs *logs);
+/* Log 0, 1, ... Borrowed. */
+Tail *logs_tail(const Logs *logs, size_t index);
+
+/*
+ * Makes lines available in the log's tail if there are any. 0, or -errno when it can't be read and is not waited for (said
+ * already).
+ */
+int logs_fill(Logs *logs, size_t index);
+
+/* Everything that is there was read. */
+bool logs_idle(const Logs *logs, size_t index);
+bool logs_all_idle(const Logs *logs);
+
+/* Looks again: none is idle. */
+void logs_wake(Logs *logs);

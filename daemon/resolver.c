@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/resolver.h"
+
+#include "daemon/log.h"
+
+struct Resolver {
+	Loop *loop;
+	LoopTimer *timer;
+	Rdns *rdns;
+	LoopFunction answered;
+	void *userdata;
+};
+
+void resolver_rearm(Resolver *resolver)
+{
+	loop_timer_set(resolver->timer, rdns_timeout(resolver->rdns, loop_now_ms()));
+}
+
+static void on_fd(void *userdata, int fd, unsigned events)
+{
+	Resolver *resolver = userdata;
+
+	rdns_dispatch(resolver->rdns, fd,
+		(events & LOOP_READ ? RDNS_READ : 0u) | (events & LOOP_WRITE ? RDNS_WRITE : 0u),
+		loop_now_ms());
+	resolver_rearm(resolver);
+}
+
+static void on_timer(void *userdata)
+{
+	Resolver *resolver = userdata;
+
+	rdns_dispatch(resolver->rdns, -1, 0, loop_now_ms());
+	resolver_rearm(resolver);
+}
+
+static void on_watch(void *userdata, int fd, unsigned events)
+{
+	Resolver *resolver = userdata;
+	int r = loop_watch(resolver->loop, fd,
+		(events & RDNS_READ ? LOOP_READ : 0u) | (events & RDNS_WRITE ? LOOP_WRITE : 0u),
+		on_fd, resolver);
+
+	/* The lookups on it end by their deadline. */
+	if (r < 0)
+		log_warning("resolver: %s", strerror(-r));
+}
+
+static void on_answered(void *userdata)
+{
+	Resolver *resolver = userdata;
+
+	resolver->answered(resolver->userdata);
+}
+
+int resolver_new(Loop *loop, const Config *config, LoopFunction answered, void *userdata,
+	Resolver **ret_resolver, Why *ret_why)
+{
+	_cleanup_(resolver_freep) Resolver *resolver = calloc(1, sizeof(*resolver));
+	RdnsOptions options = {
+		.enabled = true,
+		.servers = config->dns.servers,
+		.timeout_ms = config->dns.timeout_ms,
+		.tries = config->dns.tries,
+		.max_in_flight = config->dns.max_in_flight,
+		.cache_enabled = config->dns_cache.enabled,
+		.cache_size = config->dns_cache.size,
+		.cache_ttl_seconds = config->dns_cache.ttl_seconds,
+	};
+	RdnsCallbacks callbacks = {on_watch, on_answered, resolver};
+	int r;
+
+	if (!resolver)
+		return -ENOMEM;
+	resolver->loop = loop;
+	resolver->answered = answered;
+	resolver->userdata = userdata;
+	r = loop_timer_new(loop, on_timer, resolver, &resolver->timer);
+	if (!r)
+		r = rdns_new(&options, &callbacks, &resolver->rdns, ret_why);
+	if (r < 0)
+		return r;
+	*ret_resolver = TAKE(resolver);
+	return 0;
+}
+
+void resolver_free(Resolver *resolver)
+{
+	if (!resolver)
+		return;
+	rdns_free(resolver->rdns);
+	loop_timer_free(resolver->timer);
+	free(resolver);
+}
+
+Rdns *resolver_rdns(const Resolver *resolver)
+{
+	return resolver->rdns;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/* The reverse DNS (enrich/rdns) on the event loop: its descriptors and its one timer. */
+
+#include "daemon/config.h"
+#include "daemon/loop.h"
+#include "enrich/rdns.h"
+
+typedef struct Resolver Resolver;
+
+/*
+ * Resolves as config says; answered(userdata) is called when names have arrived, never from within resolver_rearm() or
+ * an rdns_lookup(). 0 or -errno with *ret_why.
+ */
+int resolver_new(Loop *loop, const Config *config, LoopFunction answered, void *userdata,
+	Resolver **ret_resolver, Why *ret_why);
+/* Entries must all have been unreferenced before. */
+void resolver_free(Resolver *resolver);
+DEFINE_CLEANUP(Resolver *, resolver_freep, resolver_free)
+
+/* For lookups. Borrowed. */
+Rdns *resolver_rdns(const Resolver *resolver);
+
+/* After lookups: sets the timer anew. */
+void resolver_rearm(Resolver *resolver);
