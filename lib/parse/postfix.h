@@ -3,7 +3,10 @@
 
 /*
  * Postfix's words about logins. Everything after the tag is in the attacker's reach, so every
- * rule is anchored at the start of the message and reads left to right.
+ * rule is anchored at the start of the message and reads left to right. A method that is none
+ * (RFC 4422: 20 letters, digits, "-", "_") may hold anything, so method and user are dropped with
+ * it; the address, which stands before, and the kind hold. Nothing is allocated, a line may have
+ * any length and any bytes, and what a cut line no longer says is missing.
  */
 
 #include "parse/event.h"
@@ -18,7 +21,8 @@ void postfix_parse_line(StampContext *context, Span line, AuthEvent *ret_event);
 
 /*
  * The same for a source that has the header in fields (the journal): fills kind, count, ip,
- * client, method, reason and user from tag and message; leaves time, server and service alone.
+ * client, method, reason and user from tag and message (either may be missing); leaves time,
+ * server and service alone.
  */
 void postfix_parse_message(Span tag, Span message, AuthEvent *event);
 

@@ -38,3 +38,9 @@ __attribute__((unused)) static uint32_t random_below(Random *random, uint32_t li
 {
 	return (uint32_t)((random_next(random) >> 32) * limit >> 32);
 }
+
+/* How often to repeat: fewer under valgrind. */
+__attribute__((unused)) static int random_rounds(int n)
+{
+	return getenv("MLS_TEST_SMALL") ? n / 40 : n;
+}

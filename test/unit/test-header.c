@@ -35,6 +35,7 @@ static const struct {
 	{"Nov 22 12:55:02 mx1 x[1]: [ID 1 mail.info", "mx1", "x", "[ID 1 mail.info"},
 	{"Nov 22 12:55:02 mx1 x[1]: [IDENT] y", "mx1", "x", "[IDENT] y"},
 	{"Nov 22 12:55:02 <22> mx1 x: y", "mx1", "x", "y"},
+	{"Nov 22 12:55:02 <22 y: z", "<22", "y", "z"},
 	{"Nov 22 12:55:02 <> x: y", "<>", "x", "y"},
 	{"Nov 22 12:55:02 x: y", NULL, "x", "y"},
 	{"Nov 22 12:55:02", NULL, NULL, ""},
@@ -93,16 +94,16 @@ static void test_caches(Random *random)
 	size_t wrong = 0;
 
 	set_zone("Australia/Lord_Howe");
-	for (int i = 0; i < 100000; i++) {
+	for (int i = random_rounds(100000); i > 0; i--) {
 		StampContext fresh = {0};
 		LineHeader a = {0}, b = {0};
 
-		if (random_below(random, 4) == 0) {
+		if (random_below(random, 8) == 0)
 			kept.year =
 				random_below(random, 2) ? 2000 + (int)random_below(random, 40) : 0;
+		if (random_below(random, 8) == 0)
 			kept.reference_us = 946684800000000 +
 					    (int64_t)random_below(random, 1262304000) * 1000000;
-		}
 		if (random_below(random, 8) == 0)
 			snprintf(line, sizeof(line), "2026-%02u-%02uT%02u:%02u:%02u mx1 x: y",
 				random_below(random, 14), random_below(random, 35),
@@ -125,13 +126,38 @@ static void test_caches(Random *random)
 	tap_ok(!wrong, "what is cached is what would be read");
 }
 
+/* The last second that a line may lie ahead is in the middle of a minute, which has two years then. */
+static void test_minute_of_the_limit(void)
+{
+	static const struct {
+		const char *line;
+		int64_t seconds;
+	} stamps[] = {
+		{"Jan  3 10:00:30 mx1 x: y", 1798970430},
+		{"Jan  3 10:00:31 mx1 x: y", 1798970431 - 365 * 86400},
+		{"Jan  3 10:00:00 mx1 x: y", 1798970400},
+		{"Jan  3 10:00:59 mx1 x: y", 1798970459 - 365 * 86400},
+	};
+	StampContext context = {.reference_us = 1798884030000000};
+	size_t wrong = 0;
+
+	set_zone("UTC");
+	for (size_t i = 0; i < ARRAY_SIZE(stamps); i++) {
+		LineHeader header = {0};
+
+		wrong += header_parse(&context, span_from_string(stamps[i].line), &header) ||
+			 header.time_us != stamps[i].seconds * 1000000;
+	}
+	tap_ok(!wrong, "a minute in which the year changes is not cached");
+}
+
 /* The rule itself by trying every year with libc's calendar. */
 static void test_years(Random *random)
 {
 	size_t wrong = 0;
 
 	set_zone("UTC");
-	for (int i = 0; i < 50000; i++) {
+	for (int i = random_rounds(50000); i > 0; i--) {
 		int64_t reference_s = (int64_t)random_below(random, 4000000000);
 		/* mostly close to the limit */
 		time_t stamp =
@@ -174,6 +200,7 @@ int main(void)
 
 	test_rows();
 	test_caches(&random);
+	test_minute_of_the_limit();
 	test_years(&random);
 	return tap_done();
 }

@@ -44,7 +44,7 @@ static void test_find_random(Random *random)
 	char data[1024];
 	size_t wrong = 0, found = 0;
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = random_rounds(20000); i > 0; i--) {
 		size_t len = random_below(random, sizeof(data)), start;
 
 		for (size_t k = 0; k < len; k++)
@@ -56,7 +56,7 @@ static void test_find_random(Random *random)
 			 slow_find(data + start, len - start);
 		found += slow_find(data + start, len - start) != NULL;
 	}
-	tap_ok(!wrong && found > 1000, "the search agrees with a slow one (%zu found)", found);
+	tap_ok(!wrong && found > 25, "the search agrees with a slow one (%zu found)", found);
 }
 
 static void test_find_near_misses(void)
