@@ -253,12 +253,32 @@ static void read_log(Daemon *daemon, size_t index)
 	}
 }
 
+/* Says which logs are not there, nor a rotated sibling of them. How many. */
+static size_t say_missing(const Daemon *daemon)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < logs_count(daemon->logs); i++) {
+		const Tail *tail = logs_tail(daemon->logs, i);
+
+		if (tail_fd(tail) >= 0)
+			continue;
+		missing++;
+		if (daemon->options.follow)
+			log_warning("%s: is not there, waiting for it", tail_path(tail));
+		else
+			log_error("%s: %s", tail_path(tail), strerror(ENOENT));
+	}
+	return missing;
+}
+
 static void said_ready(Daemon *daemon)
 {
 	if (daemon->ready || !daemon->options.follow)
 		return;
 	daemon->ready = true;
 	notify_ready();
+	(void)say_missing(daemon);
 	say_status(daemon);
 }
 
@@ -271,7 +291,8 @@ static void end(Daemon *daemon)
 	if (interrupted)
 		log_error("stopped before all was read%s",
 			daemon->options.files ? "; nothing of it is kept" : "");
-	finish(daemon, interrupted ? EXIT_FAILED : 0);
+	finish(daemon,
+		interrupted || (!daemon->options.follow && say_missing(daemon)) ? EXIT_FAILED : 0);
 }
 
 /* One round: something of every log, then back to the loop, so that no log holds up another or the resolver. */

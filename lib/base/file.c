@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 int file_write_full(int fd, const void *data, size_t len)
@@ -12,7 +13,12 @@ int file_write_full(int fd, const void *data, size_t len)
 		ssize_t n = write(fd, p, len);
 
 		if (n < 0) {
+			struct pollfd writable = {.fd = fd, .events = POLLOUT};
+
 			if (errno == EINTR)
+				continue;
+			/* A pipe that somebody else made non-blocking: wait for its reader. */
+			if (errno == EAGAIN && (poll(&writable, 1, -1) >= 0 || errno == EINTR))
 				continue;
 			return -errno;
 		}

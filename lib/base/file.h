@@ -5,7 +5,7 @@
 
 #include "base/strbuf.h"
 
-/* Writes all of data, over short writes and EINTR; 0 or -errno (bytes before it may be written). */
+/* Writes all of data, over short writes, EINTR and EAGAIN (it waits); 0 or -errno (bytes before it may be written). */
 int file_write_full(int fd, const void *data, size_t len);
 
 /* Reads up to len bytes at offset, over short reads and EINTR; the number read (less at the end), or -errno. */

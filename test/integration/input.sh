@@ -53,11 +53,12 @@ refuses "state_dir is a file" 1 "state: not a directory" "$D/mail.log" -- extrac
 fresh; mkdir "$CSV"
 refuses "the CSV is a directory" 1 "csv/maillogsentinel.csv: Is a directory" "$D/mail.log" -- extract
 fresh; rm "$D/mail.log"
-run extract
-tap_is "$status: $said" "0: " "a log that is not there yet is no mistake"
+refuses "a log that is not there" 1 "mail.log: No such file or directory" -- extract
 fresh; rm "$D/mail.log"; mkdir "$D/mail.log"
+refuses "a directory in its place is no log" 1 "mail.log: No such file or directory" -- extract
+fresh; mv "$D/mail.log" "$D/mail.log.1"
 run extract
-tap_is "$status: $said" "0: " "nor is a directory in its place a log"
+tap_is "$status: $said: $(users)" "0: : one " "but a rotated sibling is"
 
 # ---- configuration -----------------------------------------------------------------------------
 fresh 'pahts: { };'

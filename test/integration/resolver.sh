@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Name servers of every kind: each gives the right status, the order stays, and none holds the rows up beyond the deadline.
-# shellcheck disable=SC2317  # functions are called by wait_until
+# shellcheck disable=SC2317  # functions are called by wait_until and tap_defer
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
 PLAY=$(dirname "$MLS_PROGRAM")/../test/dns-play
@@ -13,11 +13,15 @@ line() { # NUMBER: each has an address of its own, every tenth the one before
 		$((n / 256)) $((n % 256)) "$1"
 }
 
+stop_server() {
+	[ -z "${server-}" ] || { kill "$server"; wait "$server"; } 2>/dev/null
+}
+
 # Starts the name server KIND and makes a fresh place that asks it, with LINES lines.
 play() { # KIND LINES
 	local i
 
-	[ -z "${server-}" ] || { kill "$server"; wait "$server" 2>/dev/null; }
+	stop_server
 	rm -rf "$WORK/csv" "$WORK/state" "$WORK/address"
 	mkdir "$WORK/csv" "$WORK/state"
 	"$PLAY" "$1" >"$WORK/address" &
@@ -27,7 +31,7 @@ play() { # KIND LINES
 		"$WORK/csv" "$WORK/state" "$WORK/mail.log" "$(cat "$WORK/address")" >"$WORK/conf"
 	for ((i = 0; i < $2; i++)); do line $i; done >"$WORK/mail.log"
 }
-tap_defer eval 'kill $server 2>/dev/null'
+tap_defer stop_server
 
 # KIND's rows: all there, in order, with the status; and how long that took.
 gives() { # KIND STATUS SECONDS [LINES]
@@ -61,7 +65,8 @@ gives drop null,Timeout 8 20000
 play drop 0
 "$MLS_PROGRAM" -c "$WORK/conf" run 2>"$WORK/err" &
 pid=$!
-tap_defer eval 'kill -9 $pid 2>/dev/null'
+stop_daemon() { kill -9 "$pid" 2>/dev/null; }
+tap_defer stop_daemon
 rows_are() { [ "$(sed 1d "$CSV" 2>/dev/null | wc -l)" = "$1" ]; }
 wait_until 10 test -s "$CSV"
 line 1 >>"$WORK/mail.log"
