@@ -306,6 +306,8 @@ static void on_read(void *userdata)
 	if (!daemon->stopping)
 		for (size_t i = 0; i < logs_count(daemon->logs); i++)
 			read_log(daemon, i);
+	if (daemon->exit_status)
+		return;
 	said_ready(daemon);
 	if (daemon->resolver)
 		resolver_rearm(daemon->resolver);
