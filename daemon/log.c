@@ -167,8 +167,8 @@ static void to_stderr(LogLevel level, const char *text)
 	if (self.stderr_lost) {
 		char note[80];
 
-		(void)snprintf(note, sizeof(note), "%" PRIu64 " messages before this one are lost",
-			self.stderr_lost);
+		(void)snprintf(note, sizeof(note), "%" PRIu64 " message%s before this one got lost",
+			self.stderr_lost, self.stderr_lost == 1 ? "" : "s");
 		if (!write_stderr_line(levels[LOG_LEVEL_WARNING].prefix, note)) {
 			self.stderr_lost++;
 			return;
@@ -216,8 +216,8 @@ static void to_file(LogLevel level, const char *text)
 		to_journal_or_stderr(LOG_LEVEL_ERROR, strbuf_text(&note));
 		return;
 	}
-	strbuf_appendf(&note, ": can be written again; %" PRIu64 " messages are missing in it",
-		self.file_lost);
+	strbuf_appendf(&note, ": can be written again; it lacks %" PRIu64 " message%s",
+		self.file_lost, self.file_lost == 1 ? "" : "s");
 	self.file_lost = 0;
 	to_journal_or_stderr(LOG_LEVEL_WARNING, strbuf_text(&note));
 	(void)write_file_line(LOG_LEVEL_WARNING, strbuf_text(&note));
