@@ -13,7 +13,7 @@ void config_mistakes_done(ConfigMistakes *mistakes)
 void config_mistakes_add(ConfigMistakes *mistakes, unsigned line, const char *fmt, ...)
 {
 	_cleanup_strbuf_ StrBuf raw = STRBUF_INIT, text = STRBUF_INIT;
-	ConfigMistake *mistake = &mistakes->mistake[mistakes->count];
+	ConfigMistake *mistake;
 	va_list ap;
 
 	if (mistakes->count >= CONFIG_MISTAKES_MAX) {
@@ -24,6 +24,7 @@ void config_mistakes_add(ConfigMistakes *mistakes, unsigned line, const char *fm
 	strbuf_vappendf(&raw, fmt, ap);
 	va_end(ap);
 	utf8_append_escaped(&text, (Span){strbuf_text(&raw), raw.len});
+	mistake = &mistakes->mistake[mistakes->count];
 	mistake->line = line;
 	mistake->text = strbuf_error(&raw) ? NULL : strbuf_take(&text);
 	if (!mistake->text)

@@ -105,7 +105,7 @@ static void finish_setting(Scanner *s)
 {
 	if (s->setting.active && s->setting.broken) {
 		cut_setting(s);
-		strbuf_appendf(s->out, "*%u = 0;", ++s->renamed);
+		strbuf_appendf(s->out, " *%u = 0;", ++s->renamed);
 	}
 	s->setting.active = false;
 }
@@ -172,6 +172,8 @@ static bool start_value(Scanner *s, Before kind)
 		break_setting(s, s->line,
 			in_list(s) ? "a comma is missing" : "has more than one value",
 			SPAN_MISSING);
+	else if (in_list(s) && kind != BEFORE_TEXT)
+		break_setting(s, s->line, "a list holds only texts", SPAN_MISSING);
 	s->before = kind;
 	s->place = in_list(s) ? PLACE_VALUE : PLACE_NAME;
 	return true;
@@ -187,7 +189,8 @@ static void scan_string(Scanner *s)
 			continue;
 		/* libconfig would end the string there. */
 		if (ours && s->end - s->p >= 4 && !strncasecmp(s->p, "\\x00", 4))
-			break_setting(s, s->line, "\\x00 can't stand in a text", SPAN_MISSING);
+			break_setting(
+				s, s->line, "a byte of 0 can't stand in a text", SPAN_MISSING);
 		s->p++;
 	}
 	if (s->p == s->end || *s->p == '\n') {
@@ -292,6 +295,12 @@ static void append_name(Scanner *s, Span name, unsigned line)
 	s->name[s->name_count++] = (Name){name, line, group->group};
 }
 
+static bool is_bool(Span word)
+{
+	return (word.len == 4 && !strncasecmp(word.data, "true", 4)) ||
+	       (word.len == 5 && !strncasecmp(word.data, "false", 5));
+}
+
 static void start_setting(Scanner *s, Span name)
 {
 	finish_setting(s);
@@ -301,10 +310,12 @@ static void start_setting(Scanner *s, Span name)
 	s->setting.line = s->line;
 	s->setting.depth = s->depth;
 	s->setting.out_at = s->out->len;
+	strbuf_append_char(s->out, ' '); /* what was left out may have stood between two words */
 	s->place = PLACE_ASSIGN;
 	s->before = BEFORE_NOTHING;
-	if (memchr(name.data, '*', name.len)) {
-		break_setting(s, s->line, "a name has no *", SPAN_MISSING);
+	if (is_bool(name) || memchr(name.data, '*', name.len)) {
+		break_setting(
+			s, s->line, is_bool(name) ? "is no name" : "a name has no *", SPAN_MISSING);
 		strbuf_appendf(s->out, "*%u", ++s->renamed);
 	} else {
 		append_name(s, name, s->line);
@@ -325,8 +336,7 @@ static void scan_word(Scanner *s)
 		return;
 	}
 	(void)start_value(s, BEFORE_VALUE);
-	if ((word.len == 4 && !strncasecmp(word.data, "true", 4)) ||
-		(word.len == 5 && !strncasecmp(word.data, "false", 5)))
+	if (is_bool(word))
 		strbuf_append_span(s->out, word);
 	else
 		break_setting(s, s->line,
@@ -345,11 +355,23 @@ static void push_bracket(Scanner *s, char open, Span name)
 	s->before = BEFORE_NOTHING;
 }
 
+static void drop_last_comma(Scanner *s)
+{
+	size_t at = s->out->len;
+
+	while (at && isspace((unsigned char)s->out->data[at - 1]))
+		at--;
+	if (at && s->out->data[at - 1] == ',')
+		s->out->data[at - 1] = ' ';
+}
+
 static void pop_bracket(Scanner *s)
 {
 	char open = s->bracket[s->depth--].open;
 
 	s->before = BEFORE_VALUE;
+	if (open != '{')
+		drop_last_comma(s);
 	strbuf_append_char(s->out, open == '{' ? '}' : open == '[' ? ']' : ')');
 	s->place = in_list(s) ? PLACE_VALUE : PLACE_NAME;
 }
@@ -382,8 +404,6 @@ static void open_bracket(Scanner *s, char open)
 		s->hopeless = true;
 		return;
 	}
-	if (in_list(s))
-		break_setting(s, s->line, "a list holds only texts", SPAN_MISSING);
 	(void)start_value(s, BEFORE_VALUE);
 	if (open != '{' || in_list(s)) {
 		push_bracket(s, open, SPAN_MISSING);
@@ -399,16 +419,6 @@ static void open_bracket(Scanner *s, char open)
 	push_bracket(s, open, s->setting.name);
 	s->setting.active = false;
 	s->place = PLACE_NAME;
-}
-
-static void drop_last_comma(Scanner *s)
-{
-	size_t at = s->out->len;
-
-	while (at && isspace((unsigned char)s->out->data[at - 1]))
-		at--;
-	if (at && s->out->data[at - 1] == ',')
-		s->out->data[at - 1] = ' ';
 }
 
 static void close_bracket(Scanner *s, char close)
@@ -429,9 +439,7 @@ static void close_bracket(Scanner *s, char close)
 	if (s->bracket[s->depth].open != open)
 		config_mistakes_add(s->mistakes, s->line, "%c closes the %c of line %u", close,
 			s->bracket[s->depth].open, s->bracket[s->depth].line);
-	if (in_list(s))
-		drop_last_comma(s);
-	else
+	if (!in_list(s))
 		finish_setting(s);
 	pop_bracket(s);
 }
