@@ -50,5 +50,8 @@ extern const Command command_run, command_extract, command_explain, command_look
 /* The value of --year (NULL: 0, not given). 0 or EXIT_USAGE, said on stderr. */
 int command_year(const char *text, int *ret_year);
 
-/* Loads the configuration that -c names and configures the log; on failure the mistakes are on stderr. 0 or an exit status. */
+/* Reads the configuration that -c names; on failure the mistakes are on stderr. 0 or an exit status. */
+int command_read_config(const CommandInvocation *invocation, Config **ret_config);
+
+/* The same, and its log is put in force. */
 int command_load_config(const CommandInvocation *invocation, Config **ret_config);

@@ -13,6 +13,7 @@ static const Command *const commands[] = {
 	&command_run,
 	&command_extract,
 	&command_explain,
+	&command_lookup,
 	&command_check_config,
 };
 
@@ -163,24 +164,31 @@ static int run_command(const Command *command, const char *config_path, int argc
 	return flush_stdout(command->run(&invocation));
 }
 
+int command_read_config(const CommandInvocation *invocation, Config **ret_config)
+{
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+	int r = config_load(invocation->config_path, ret_config, &errors);
+	const char *line = strbuf_text(&errors);
+
+	if (r >= 0)
+		return 0;
+	while (*line) {
+		size_t n = strcspn(line, "\n");
+
+		log_error("%.*s", (int)n, line);
+		line += n + (line[n] == '\n');
+	}
+	return EXIT_CONFIG;
+}
+
 int command_load_config(const CommandInvocation *invocation, Config **ret_config)
 {
 	_cleanup_(config_freep) Config *config = NULL;
-	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
 	LogOptions options;
-	int r = config_load(invocation->config_path, &config, &errors);
+	int r = command_read_config(invocation, &config);
 
-	if (r < 0) {
-		const char *line = strbuf_text(&errors);
-
-		while (*line) {
-			size_t n = strcspn(line, "\n");
-
-			log_error("%.*s", (int)n, line);
-			line += n + (line[n] == '\n');
-		}
-		return EXIT_CONFIG;
-	}
+	if (r)
+		return r;
 	options = (LogOptions){
 		.level = (LogLevel)config->general.log_level,
 		.file = config->general.log_file,
