@@ -94,7 +94,18 @@ test_is 'echo 1..1; echo ok 1\n'
 run
 tap_is "$status ${output##*$'\n'}" "1 0 passed, 3 failed, 0 skipped" "a build that fails is a failure, and its suite is not run"
 rm "$TREE/broken"
+test_is "echo \$\$ >'$WORK/pid'; exec sleep 63\n"
+set -m
+CI='' PATH="$WORK/bin:$PATH" MLS_TEST_CACHE="$WORK/cache" bash "$TREE/test/run" --no-install integration >"$WORK/output" 2>&1 &
+group=$!
+set +m
+wait_until 20 test -s "$WORK/pid"
+kill -INT -- "-$group"
+wait "$group"
+tap_is $? 130 "Ctrl-C ends it"
+tap_true "and the test that was running" eval "! kill -0 $(cat "$WORK/pid") 2>/dev/null"
 cd / || exit 1
+test_is 'echo 1..1; echo ok 1\n'
 output=$(CI='' PATH="$WORK/bin:$PATH" MLS_TEST_CACHE="$WORK/cache" bash "$TREE/test/run" --no-install integration <&- 2>&1)
 tap_is "${output##*$'\n'}" '3 passed, 0 failed, 0 skipped' "from elsewhere, with stdin closed"
 tap_done
