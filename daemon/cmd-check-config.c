@@ -10,7 +10,7 @@ enum { OPTION_DUMP };
 
 static const CommandOption options[] = {
 	[OPTION_DUMP] = {"dump", 0, NULL, "print the values in force, as a configuration file"},
-	{NULL},
+	{0},
 };
 
 static int print(FILE *to, const StrBuf *text)

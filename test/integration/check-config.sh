@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `check-config`: exit status, where its words go, a dump that reads back, and that it touches nothing.
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/../tap.sh"
+mkdir "$WORK/csv" "$WORK/state"
+: >"$WORK/mail.log"
+: >"$WORK/c.mmdb"
+: >"$WORK/a.mmdb"
+
+config() { # TEXT
+	cat >"$WORK/conf" <<X
+paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$WORK/mail.log"; };
+geolocation: { country_db_path = "$WORK/c.mmdb"; }; ASN_ASO: { asn_db_path = "$WORK/a.mmdb"; };
+$1
+X
+}
+
+# $status, $out and $err of the check, with $WORK/ left out
+check() { # ARG...
+	status=0
+	"$MLS_PROGRAM" -c "$WORK/conf" check-config "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
+	out=$(sed "s,$WORK/,,g" "$WORK/out")
+	err=$(sed "s,$WORK/,,g" "$WORK/err")
+}
+
+config 'general: { log_file = "'"$WORK"'/state/log"; };'
+check
+tap_is "$status|$out|$err" '0|conf: no mistakes|' "a good configuration"
+tap_is "$(ls "$WORK/csv" "$WORK/state")" "$(printf '%s\n' "$WORK/csv:" '' "$WORK/state:")" "nothing is created"
+
+check --dump
+tap_is "$status|$err" '0|' "dump"
+cp "$WORK/out" "$WORK/first"
+cp "$WORK/out" "$WORK/conf"
+check --dump
+tap_true "the dump reads back to the same" cmp "$WORK/first" "$WORK/out"
+
+config 'dns: { tries = 99; };
+foo: { };'
+check
+tap_is "$status|$out|$err" '78||conf:3: dns.tries: wants a number from 1 to 8
+conf:4: foo: unknown group' "mistakes go to stderr"
+check --dump
+tap_is "$status|$out" '78|' "with mistakes there is nothing to dump"
+
+config 'dns: { servers = "127.0.0.1:70000"; };'
+check
+tap_is "$status|${err%\'*}" "78|conf:3: dns.servers: '127.0.0.1:70000" "name servers are checked"
+
+config ''
+rm "$WORK/mail.log" "$WORK/c.mmdb"
+rmdir "$WORK/state"
+check
+tap_is "$status|$out|$err" '78||conf:1: paths.state_dir: state: No such file or directory
+conf:1: note: paths.mail_log: mail.log: is not there yet; it is waited for
+conf:2: note: geolocation.country_db_path: c.mmdb: is not there; countries stay unknown' "paths that can't be used"
+check --dump
+tap_is "$status $(grep -c 'state_dir = ' "$WORK/out")" '78 1' "and a dump to find out why"
+
+rm "$WORK/conf"
+check
+tap_is "$status|$out|$err" '78||conf: No such file or directory' "no such file"
+tap_done
