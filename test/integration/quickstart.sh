@@ -40,6 +40,7 @@ tap_true "what is shown is the CSV" diff "$WORK/stdout" "$csv"
 tap_is "$(cut -d, -f3 "$csv" | tr '\n' ' ')" "ip 8.8.8.8 81.30.107.24 205.177.40.1 205.177.40.1 205.177.40.1 \
 2001:4860:4860::8888 1.1.1.1 198.51.100.77 2606:4700:4700::1111 9.9.9.9 203.0.113.66 2620:fe::fe 208.67.222.222 \
 208.67.222.222 208.67.222.222 192.0.2.44 198.51.100.23 8.8.8.8 8.8.8.8 " "every failed login of the sample is there, and nothing else"
+tap_is "$(sed -n 2p "$csv" | cut -d, -f7-)" 'US,15169,"Google LLC"' "with country and network"
 tap_true "what is next is said" grep -q 'Next' "$WORK/stderr"
 
 # a log of one's own, by a relative path; rows of before are not shown again
