@@ -3,10 +3,6 @@
 
 #include "base/number.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #define METHOD_MAX 20 /* RFC 4422 section 3.1 */
 
 static const Span failed_words = SPAN_LITERAL(" authentication failed");
@@ -305,43 +301,52 @@ static const char *needle_at(const char *data, size_t len, size_t at)
 											 : NULL;
 }
 
-#ifdef __SSE2__
-/* Bit i: an S stands at p[i] and an L at p[i + 1], in any case. Reads 17 bytes. */
-static unsigned pair_mask(const char *p)
-{
-	const __m128i fold = _mm_set1_epi8(0x20);
-	__m128i s = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)p), fold);
-	__m128i l = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)(p + 1)), fold);
+/* What every 64-bit processor can do with 16 bytes at once; compilers spell it out for the others. */
+typedef uint8_t Bytes __attribute__((vector_size(16)));
 
-	return (unsigned)_mm_movemask_epi8(_mm_and_si128(
-		_mm_cmpeq_epi8(s, _mm_set1_epi8('s')), _mm_cmpeq_epi8(l, _mm_set1_epi8('l'))));
+static Bytes load(const char *p)
+{
+	Bytes bytes;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	return bytes;
 }
-#endif
+
+/* Where an S stands at p[i] and an L at p[i + 1], in any case. Reads 17 bytes. */
+static Bytes pairs_at(const char *p)
+{
+	return (Bytes)(((load(p) | 0x20) == 's') & ((load(p + 1) | 0x20) == 'l'));
+}
+
+static bool any(Bytes bytes)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, &bytes, sizeof(halves));
+	return halves[0] | halves[1];
+}
 
 const char *postfix_find_candidate(const char *data, size_t len)
 {
-	size_t at = 0;
-	const char *needle;
+	size_t at = 0, until;
 
-#ifdef __SSE2__
-	for (; len - at > 64; at += 64) {
-		uint64_t mask = pair_mask(data + at) | (uint64_t)pair_mask(data + at + 16) << 16 |
-				(uint64_t)pair_mask(data + at + 32) << 32 |
-				(uint64_t)pair_mask(data + at + 48) << 48;
+	for (;;) {
+		while (len - at > 64 &&
+			!any(pairs_at(data + at) | pairs_at(data + at + 16) |
+				pairs_at(data + at + 32) | pairs_at(data + at + 48)))
+			at += 64;
+		for (until = MIN(len, at + 64); at < until; at++) {
+			const char *needle;
 
-		for (; UNLIKELY(mask); mask &= mask - 1) {
-			needle = needle_at(data, len, at + (size_t)__builtin_ctzll(mask));
+			if (at + 1 == len)
+				return NULL;
+			if ((data[at] | 0x20) != 's' || (data[at + 1] | 0x20) != 'l')
+				continue;
+			needle = needle_at(data, len, at);
 			if (needle)
 				return needle;
 		}
+		if (at == len)
+			return NULL;
 	}
-#endif
-	for (; at + 1 < len; at++) {
-		if ((data[at] | 0x20) != 's' || (data[at + 1] | 0x20) != 'l')
-			continue;
-		needle = needle_at(data, len, at);
-		if (needle)
-			return needle;
-	}
-	return NULL;
 }
