@@ -224,7 +224,7 @@ static void to_file(LogLevel level, const char *text)
 }
 
 /* Escaped and cut; what is cut ends with "...". */
-static bool format_text(const char *fmt, va_list ap)
+static bool PRINTF_LIKE(1, 0) format_text(const char *fmt, va_list ap)
 {
 	static const char dots[] = "...";
 	char raw[LOG_MESSAGE_MAX + 1];

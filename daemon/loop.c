@@ -183,7 +183,7 @@ void loop_timer_set(LoopTimer *timer, int64_t delay_ms)
 	ev_timer_start(timer->loop->ev, &timer->timer);
 }
 
-bool loop_timer_is_set(const LoopTimer *timer)
+bool loop_timer_is_set(LoopTimer *timer)
 {
 	return ev_is_active(&timer->timer);
 }

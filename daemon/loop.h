@@ -39,7 +39,7 @@ DEFINE_CLEANUP(LoopTimer *, loop_timer_freep, loop_timer_free)
 
 /* Once, in delay_ms from now; 0: in the next round of the loop; negative: never. Replaces what was set. */
 void loop_timer_set(LoopTimer *timer, int64_t delay_ms);
-bool loop_timer_is_set(const LoopTimer *timer);
+bool loop_timer_is_set(LoopTimer *timer);
 
 /* CLOCK_MONOTONIC, fresh. */
 uint64_t loop_now_ms(void);

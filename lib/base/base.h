@@ -70,7 +70,7 @@ typedef struct Why {
 void why_set(Why *ret_why, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Cleanup by attribute: _cleanup_(foo_freep) Foo *foo = NULL; hand over with TAKE(). */
-#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_(f) __attribute__((cleanup(f), unused)) /* to be held is use enough (clang) */
 
 #define DEFINE_CLEANUP(type, name, free_function) \
 	static inline void name(type *p)          \
