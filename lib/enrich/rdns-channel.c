@@ -71,15 +71,13 @@ static ares_ssize_t socket_receive(ares_socket_t fd, void *data, size_t size, in
 	return recvfrom(fd, data, size, flags, from, from_len);
 }
 
+/* One query at a time: over UDP there is only one, and over TCP the rest follows when there is room again. */
 static ares_ssize_t socket_send(
 	ares_socket_t fd, const struct iovec *iov, int count, void *userdata)
 {
 	const RdnsChannel *channel = userdata;
-	struct msghdr message = {.msg_iovlen = (size_t)count};
-	ares_ssize_t n, len = 0;
+	ares_ssize_t n = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
 
-	memcpy(&message.msg_iov, &iov, sizeof(iov)); /* it is not const there */
-	n = sendmsg(fd, &message, MSG_NOSIGNAL);
 	if (channel->tcp)
 		return n;
 	/*
@@ -88,13 +86,10 @@ static ares_ssize_t socket_send(
 	 * sent, its own refusal makes the socket readable, and then c-ares ends them all.
 	 */
 	for (int i = 0; n < 0 && errno == ECONNREFUSED && i < 8; i++)
-		n = sendmsg(fd, &message, MSG_NOSIGNAL);
+		n = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
 	/* No room to send it is as if it were lost on the way: c-ares would take it for the server's fault. */
-	if (n < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
-		for (int i = 0; i < count; i++)
-			len += (ares_ssize_t)iov[i].iov_len;
-		return len;
-	}
+	if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+		return (ares_ssize_t)iov->iov_len;
 	return n;
 }
 

@@ -362,6 +362,28 @@ static void test_several_servers(void)
 	}
 }
 
+/* With one try each of three servers still has its turn before the one deadline. */
+static void test_three_servers(void)
+{
+	static const DnsRule silent = {.kind = DNS_DROP}, rule = {.answers = {PTR_TO("c.example")}};
+	_cleanup_(dns_server_freep) DnsServer *first = serve(&silent, 1);
+	_cleanup_(dns_server_freep) DnsServer *second = serve(&silent, 1);
+	_cleanup_(dns_server_freep) DnsServer *third = serve(&rule, 1);
+	RdnsOwner owner = {0};
+	RdnsOptions options;
+	char servers[240];
+
+	(void)snprintf(servers, sizeof(servers), "%s,%s,%s", dns_server_address(first),
+		dns_server_address(second), dns_server_address(third));
+	options = options_for(servers);
+	options.timeout_ms = 1200;
+	options.tries = 1;
+	start(&owner, &options);
+	tap_ok(expect(&owner, "192.0.2.7", RDNS_OK, "c.example"),
+		"three servers, two are silent, one try");
+	stop(&owner);
+}
+
 /*
  * One query for all, limits, order
  */
@@ -1109,6 +1131,7 @@ int main(void)
 	test_ipv6_server();
 	test_off();
 	test_several_servers();
+	test_three_servers();
 	test_coalescing(true);
 	test_coalescing(false);
 	test_limit_and_order();
