@@ -16,9 +16,11 @@ struct RdnsRoute {
 	unsigned timeout_ms, tries;
 	const RdnsCallbacks *callbacks;
 	RdnsChannel *udp, *tcp; /* tcp may be NULL */
-	/* Kept by rdns: queries for an entry, and queries that go on though no entry waits for them. */
-	size_t live, unwatched;
-	TAILQ_ENTRY(RdnsRoute) link; /* of rdns, in the list of the old ones */
+	/* What follows is kept by rdns. */
+	uint64_t made_ms;
+	bool failed;                 /* a query was refused or timed out */
+	size_t live;                 /* queries with an entry */
+	TAILQ_ENTRY(RdnsRoute) link; /* in the list of the old ones */
 };
 
 /* timeout_ms is for all servers together. The callbacks must outlive the route. 0 or -errno. */

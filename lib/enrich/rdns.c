@@ -9,6 +9,7 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_CHECK_MS 5000
+#define ROUTE_RENEW_MS 5000U
 
 /* c-ares ends a query itself; the deadline after that is for the cases in which it does not. */
 #define DEADLINE_SLACK_MS 100
@@ -17,7 +18,7 @@ struct RdnsQuery {
 	RdnsAsk ask;
 	Rdns *rdns;
 	RdnsRoute *route; /* NULL while it waits to be sent */
-	RdnsEntry *entry; /* NULL: unwatched */
+	RdnsEntry *entry; /* NULL: a probe, or the deadline has passed */
 	IpAddr addr;
 	uint64_t deadline_ms;
 	bool over_tcp, truncated;    /* truncated: is in the list of that name */
@@ -44,8 +45,7 @@ struct Rdns {
 	size_t waiting_count, in_flight_count;
 
 	uint64_t now_ms; /* of the call that runs */
-	uint64_t resolv_conf_checked_ms;
-	bool resolv_conf_checked;
+	uint64_t resolv_conf_read_ms;
 
 	RdnsHealth health;
 	const RdnsEntry *in_lookup; /* the caller of rdns_lookup sees its status by itself */
@@ -90,17 +90,22 @@ static void route_replace(Rdns *rdns, RdnsRoute *route)
 	routes_reap(rdns);
 }
 
-static int route_new(Rdns *rdns, const RdnsServers *servers, unsigned timeout_ms, unsigned tries,
-	RdnsRoute **ret_route)
-{
-	return rdns_route_new(servers, timeout_ms, tries, &rdns->callbacks, ret_route);
-}
-
 /* What was found out about the old servers says nothing of the new ones. */
 static void servers_replace(Rdns *rdns, RdnsRoute *route)
 {
 	route_replace(rdns, route);
 	rdns->health = (RdnsHealth){0};
+}
+
+/* Without memory for another route the old one goes on. */
+static int route_new(Rdns *rdns, const RdnsServers *servers, RdnsRoute **ret_route)
+{
+	int r = rdns_route_new(
+		servers, rdns->route->timeout_ms, rdns->route->tries, &rdns->callbacks, ret_route);
+
+	if (!r)
+		(*ret_route)->made_ms = rdns->now_ms;
+	return r;
 }
 
 /* Other servers in resolv.conf? Read anew, not compared by its times: two changes within one tick of a clock have the same. */
@@ -109,19 +114,30 @@ static void resolv_conf_follow(Rdns *rdns)
 	RdnsServers servers;
 	RdnsRoute *route;
 
-	if (!rdns->route || !rdns->servers_from_file)
+	if (!rdns->route || !rdns->servers_from_file ||
+		rdns->now_ms < rdns->resolv_conf_read_ms + RESOLV_CONF_CHECK_MS)
 		return;
-	if (rdns->resolv_conf_checked &&
-		rdns->now_ms < rdns->resolv_conf_checked_ms + RESOLV_CONF_CHECK_MS)
-		return;
-	rdns->resolv_conf_checked = true;
-	rdns->resolv_conf_checked_ms = rdns->now_ms;
-	if (rdns_servers_read(rdns->resolv_conf, &servers) < 0 ||
-		rdns_servers_equal(&servers, &rdns->route->servers))
-		return;
-	/* Without memory for another route the old one goes on until the next look. */
-	if (!route_new(rdns, &servers, rdns->route->timeout_ms, rdns->route->tries, &route))
+	rdns->resolv_conf_read_ms = rdns->now_ms;
+	if (!rdns_servers_read(rdns->resolv_conf, &servers) &&
+		!rdns_servers_equal(&servers, &rdns->route->servers) &&
+		!route_new(rdns, &servers, &route))
 		servers_replace(rdns, route);
+}
+
+/*
+ * New sockets after a failure. When an address of this host goes (DHCP, a changed uplink), a socket that was connected from it
+ * fails for ever, and c-ares never closes one for that. A query that c-ares has lost track of goes as well. Not more often
+ * than a query may take: so there are never more than a few old routes.
+ */
+static void route_renew(Rdns *rdns)
+{
+	RdnsRoute *route;
+
+	if (rdns->route && rdns->route->failed &&
+		rdns->now_ms >=
+			rdns->route->made_ms + MAX(rdns->deadline_after_ms, ROUTE_RENEW_MS) &&
+		!route_new(rdns, &rdns->route->servers, &route))
+		route_replace(rdns, route);
 }
 
 /*
@@ -138,7 +154,7 @@ static bool entry_expired(const Rdns *rdns, const RdnsEntry *entry)
 /* Where an answered entry of the table belongs now. May free it. */
 static void entry_settle(Rdns *rdns, RdnsEntry *entry)
 {
-	if (!rdns->cache_enabled || !entry->ttl_seconds || !rdns->cache_ttl_seconds) {
+	if (!entry->ttl_seconds || !rdns->cache_ttl_seconds) {
 		rdns_cache_remove(&rdns->cache, entry);
 	} else if (!entry->refs) {
 		rdns_cache_set_idle(&rdns->cache, entry, true);
@@ -197,8 +213,6 @@ static void query_free(RdnsQuery *query)
 		TAILQ_REMOVE(&query->rdns->truncated, query, truncated_link);
 	if (query->entry)
 		(void)query_leave(query);
-	else
-		query->route->unwatched--;
 	free(query);
 }
 
@@ -221,8 +235,12 @@ static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, 
 			return;
 		}
 		break;
-	case RDNS_ASK_REFUSED: answer.status = RDNS_SERVER_FAILED; break;
+	case RDNS_ASK_REFUSED:
+		query->route->failed = true;
+		answer.status = RDNS_SERVER_FAILED;
+		break;
 	case RDNS_ASK_TIMED_OUT:
+		query->route->failed = true;
 		/* Over TCP it is asked only after an answer over UDP. */
 		if (entry && !query->over_tcp)
 			rdns_health_timed_out(&rdns->health, &query->addr, rdns->now_ms);
@@ -294,7 +312,6 @@ static void send_probe(Rdns *rdns)
 	query->ask.reply = query_reply;
 	query->rdns = rdns;
 	query->route = rdns->route;
-	query->route->unwatched++;
 	query->addr = addr;
 	rdns->counts.sent++;
 	rdns_route_ask(query->route, &addr, false, &query->ask);
@@ -303,24 +320,17 @@ static void send_probe(Rdns *rdns)
 /* Deadlines that c-ares has let pass. The query is its own from now on. */
 static void end_overdue(Rdns *rdns)
 {
-	RdnsRoute *route;
-
 	for (RdnsQuery *query = TAILQ_FIRST(&rdns->in_flight), *next;
 		query && query->deadline_ms <= rdns->now_ms; query = next) {
 		RdnsEntry *entry;
 
 		next = TAILQ_NEXT(query, link);
 		entry = query_leave(query);
-		query->route->unwatched++;
+		query->route->failed = true;
 		if (!query->over_tcp)
 			rdns_health_timed_out(&rdns->health, &query->addr, rdns->now_ms);
 		entry_answer(rdns, entry, RDNS_TIMEOUT, NULL, RDNS_FAILURE_TTL_SECONDS);
 	}
-	/* So many that never end: a channel that has lost its way. They end with it. */
-	if (rdns->route && rdns->route->unwatched > RDNS_IN_FLIGHT_MAX &&
-		!route_new(rdns, &rdns->route->servers, rdns->route->timeout_ms, rdns->route->tries,
-			&route))
-		route_replace(rdns, route);
 }
 
 static void end_waiting(Rdns *rdns, RdnsStatus status)
@@ -360,7 +370,8 @@ static int apply(Rdns *rdns, const RdnsOptions *options, Why *ret_why)
 	if (options->enabled) {
 		r = from_file ? rdns_servers_read(path, &servers) : 0;
 		if (!r)
-			r = route_new(rdns, &servers, options->timeout_ms, options->tries, &route);
+			r = rdns_route_new(&servers, options->timeout_ms, options->tries,
+				&rdns->callbacks, &route);
 		if (r < 0)
 			return r;
 	}
@@ -462,6 +473,7 @@ int rdns_lookup(Rdns *rdns, const IpAddr *addr, uint64_t now_ms, RdnsEntry **ret
 	if (!rdns->enabled || addr->family == IP_UNKNOWN)
 		return entry_new_answered(rdns, addr, RDNS_OFF, ret_entry);
 	resolv_conf_follow(rdns);
+	route_renew(rdns);
 
 	entry = rdns_cache_find(&rdns->cache, addr);
 	if (entry && entry->status != RDNS_PENDING && entry_expired(rdns, entry)) {
@@ -515,6 +527,7 @@ void rdns_dispatch(Rdns *rdns, int fd, unsigned events, uint64_t now_ms)
 		rdns_route_dispatch(rdns->route, fd, events);
 	send_truncated(rdns);
 	end_overdue(rdns);
+	route_renew(rdns);
 	send_probe(rdns);
 	if (rdns->health.dead)
 		end_waiting(rdns, RDNS_TIMEOUT);

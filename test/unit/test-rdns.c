@@ -358,6 +358,11 @@ static void test_several_servers(void)
 			       rows[i].status == RDNS_OK ? "b.example" : NULL) &&
 				rdns_owner_now(&owner) - began < LATE_MS,
 			"two servers, %s", rows[i].what);
+		/* RES_OPTIONS says rotate. */
+		if (rows[i].status == RDNS_NO_NAME)
+			tap_ok(expect(&owner, "192.0.2.8", RDNS_NO_NAME, NULL) &&
+					!dns_server_udp_count(second),
+				"the first is always the first");
 		stop(&owner);
 	}
 }
@@ -771,6 +776,18 @@ static void test_dead(void)
 	tap_ok(counts(&owner).sent == before.sent + 1 && counts(&owner).resolver_dead &&
 			at_once(&owner, 1400),
 		"a refused probe is no answer");
+	for (unsigned i = 0; i < 5; i++) {
+		owner.shift_ms += 30000;
+		ok &= at_once(&owner, 1500 + i);
+	}
+	tap_ok(ok && counts(&owner).resolver_dead, "somebody asks every 30 s: it stays like that");
+
+	server = serve(&answering, 1);
+	options.servers = dns_server_address(server);
+	tap_ok(!rdns_reconfigure(owner.rdns, &options, NULL) &&
+			expect(&owner, "192.0.2.4", RDNS_OK, "back.example"),
+		"other servers are asked at once");
+
 	stop(&owner);
 }
 
@@ -811,30 +828,45 @@ static void test_deadline(void)
 	stop(&owner);
 }
 
-static void test_channel_that_is_lost(void)
+static void test_new_sockets(void)
 {
-	static const DnsRule silent = {.kind = DNS_DROP},
-			     answering = {.answers = {PTR_TO("x.example")}};
+	static const DnsRule silent = {.kind = DNS_DROP};
+	static const DnsRule answering = {.answers = {PTR_TO("x.example")}};
 	_cleanup_(dns_server_freep) DnsServer *server = serve(&silent, 1);
 	RdnsOptions options = options_for(dns_server_address(server));
 	RdnsOwner owner = {0};
+	RdnsEntry *entry;
 
-	/* c-ares ends none of these; their deadlines do. */
+	/* c-ares does not end these; their deadlines do. */
 	options.timeout_ms = 60000;
 	options.tries = 1;
 	start(&owner, &options);
-	for (unsigned i = 0; i < 600; i++) {
-		RdnsEntry *entry = lookup_addr(&owner, address_of(i));
-
+	for (unsigned i = 0; i < 3; i++) {
+		entry = lookup_addr(&owner, address_of(i));
 		owner.shift_ms += 60000 + 200;
 		rdns_dispatch(owner.rdns, -1, 0, rdns_owner_now(&owner));
 		rdns_entry_unref(owner.rdns, entry);
 	}
+	tap_ok(owner.forgotten == 3 && rdns_timeout(owner.rdns, rdns_owner_now(&owner)) == -1,
+		"queries that c-ares never ends go with their socket");
+
+	options.timeout_ms = 1000;
+	(void)rdns_reconfigure(owner.rdns, &options, NULL);
+	owner.forgotten = 0;
+	for (unsigned i = 10; i < 15; i++) {
+		entry = lookup_addr(&owner, address_of(i));
+		owner.shift_ms += 1100;
+		rdns_dispatch(owner.rdns, -1, 0, rdns_owner_now(&owner));
+		rdns_entry_unref(owner.rdns, entry);
+	}
+	tap_ok(owner.forgotten == 1, "one new socket for all failures within 5 s");
+	owner.shift_ms += 5000;
 	dns_server_set_rules(server, &answering, 1);
-	owner.shift_ms += 60000;
-	tap_ok(owner.forgotten == 1 && counts(&owner).in_flight == 0 &&
-			expect(&owner, "192.0.2.7", RDNS_OK, "x.example"),
-		"queries that c-ares never ends do not pile up");
+	tap_ok(expect(&owner, "192.0.2.7", RDNS_OK, "x.example") && owner.forgotten == 2,
+		"then another one");
+	owner.shift_ms += 5000;
+	tap_ok(expect(&owner, "192.0.2.8", RDNS_OK, "x.example") && owner.forgotten == 2,
+		"and the same as long as all is well");
 	stop(&owner);
 }
 
@@ -1142,7 +1174,7 @@ int main(void)
 	test_many();
 	test_dead();
 	test_deadline();
-	test_channel_that_is_lost();
+	test_new_sockets();
 	test_owner_away();
 	test_reconfigure();
 	test_free_in_flight();
