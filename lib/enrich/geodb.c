@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include "enrich/geodb-csv.h"
@@ -337,12 +338,21 @@ static int load_both(
 	return r;
 }
 
+/* Lists of many megabytes came and went; without this they stay with the process as holes in its heap. */
+static void give_back_memory(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 int geodb_new(const char *country_path, const char *asn_path, GeoDb **ret_db, Why *ret_why)
 {
 	_cleanup_free_ Image *image = NULL;
 	GeoDb *db;
 	int r = load_both(country_path, asn_path, &image, ret_why);
 
+	give_back_memory();
 	if (r < 0)
 		return r;
 	db = malloc(sizeof(*db));
@@ -368,6 +378,7 @@ void geodb_free(GeoDb *db)
 		return;
 	free(db->image);
 	free(db);
+	give_back_memory();
 }
 
 void geodb_counts(const GeoDb *db, GeoCounts *ret_counts)

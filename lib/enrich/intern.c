@@ -10,9 +10,8 @@ int intern_init(Intern *intern)
 void intern_done(Intern *intern)
 {
 	strbuf_done(&intern->bytes);
-	free(intern->table);
 	free(intern->starts);
-	free(intern->hashes);
+	free(intern->slots);
 	*intern = (Intern){.bytes = STRBUF_INIT};
 }
 
@@ -24,18 +23,30 @@ Span intern_get(const Intern *intern, uint32_t number)
 	return (Span){strbuf_text(&intern->bytes) + start, end - start};
 }
 
-static void table_put(uint32_t *table, uint32_t slots, uint32_t hash, uint32_t number)
+/* The slot of equal bytes, or the free one where they belong. */
+static InternSlot *find_slot(const Intern *intern, uint32_t hash, const void *data, size_t len)
 {
-	uint32_t at = hash & (slots - 1);
+	uint32_t mask = intern->size * 2 - 1;
 
-	while (table[at])
-		at = (at + 1) & (slots - 1);
-	table[at] = number + 1;
+	for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
+		InternSlot *slot = &intern->slots[at];
+		Span bytes;
+
+		if (!slot->number)
+			return slot;
+		if (slot->hash != hash)
+			continue;
+		bytes = intern_get(intern, slot->number - 1);
+		if (bytes.len == len && (!len || !memcmp(bytes.data, data, len)))
+			return slot;
+	}
 }
 
 static int grow(Intern *intern)
 {
-	uint32_t size = intern->size ? intern->size * 2 : 1024, *table, *starts, *hashes;
+	uint32_t size = intern->size ? intern->size * 2 : 1024, mask = size * 2 - 1;
+	InternSlot *slots;
+	uint32_t *starts;
 
 	if (intern->size >= INTERN_MAX)
 		return -EFBIG;
@@ -43,18 +54,20 @@ static int grow(Intern *intern)
 	if (!starts)
 		return -ENOMEM;
 	intern->starts = starts;
-	hashes = reallocarray(intern->hashes, size, sizeof(*hashes));
-	if (!hashes)
+	slots = calloc((size_t)size * 2, sizeof(*slots));
+	if (!slots)
 		return -ENOMEM;
-	intern->hashes = hashes;
-	table = calloc((size_t)size * 2, sizeof(*table));
-	if (!table)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < intern->count; i++)
-		table_put(table, size * 2, hashes[i], i);
-	free(intern->table);
-	intern->table = table;
-	intern->slots = size * 2;
+	for (size_t i = 0; i < (size_t)intern->size * 2; i++) {
+		uint32_t at = intern->slots[i].hash & mask;
+
+		if (!intern->slots[i].number)
+			continue;
+		while (slots[at].number)
+			at = (at + 1) & mask;
+		slots[at] = intern->slots[i];
+	}
+	free(intern->slots);
+	intern->slots = slots;
 	intern->size = size;
 	return 0;
 }
@@ -62,37 +75,22 @@ static int grow(Intern *intern)
 int intern_add(Intern *intern, const void *data, size_t len, uint32_t *ret_number)
 {
 	uint32_t hash = (uint32_t)hash_bytes(intern->key, data, len);
-	uint32_t number;
-	int r;
+	InternSlot *slot;
+	int r = 0;
 
-	for (uint32_t at = hash; intern->slots; at++) {
-		uint32_t found = intern->table[at & (intern->slots - 1)];
-		Span bytes;
-
-		if (!found)
-			break;
-		if (intern->hashes[found - 1] != hash)
-			continue;
-		bytes = intern_get(intern, found - 1);
-		if (bytes.len == len && (!len || !memcmp(bytes.data, data, len))) {
-			*ret_number = found - 1;
-			return 0;
-		}
-	}
-	if (intern->count == intern->size) {
+	if (intern->count == intern->size)
 		r = grow(intern);
-		if (r < 0)
-			return r;
-	}
-	number = intern->count;
-	intern->starts[number] = (uint32_t)intern->bytes.len;
-	strbuf_append(&intern->bytes, data, len);
-	r = strbuf_error(&intern->bytes);
 	if (r < 0)
 		return r;
-	intern->hashes[number] = hash;
-	intern->count++;
-	table_put(intern->table, intern->slots, hash, number);
-	*ret_number = number;
+	slot = find_slot(intern, hash, data, len);
+	if (!slot->number) {
+		intern->starts[intern->count] = (uint32_t)intern->bytes.len;
+		strbuf_append(&intern->bytes, data, len);
+		r = strbuf_error(&intern->bytes);
+		if (r < 0)
+			return r;
+		*slot = (InternSlot){hash, ++intern->count};
+	}
+	*ret_number = slot->number - 1;
 	return 0;
 }

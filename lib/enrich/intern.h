@@ -11,15 +11,17 @@
 
 #define INTERN_MAX ((uint32_t)1 << 24)
 
+typedef struct InternSlot {
+	uint32_t hash;
+	uint32_t number; /* + 1; 0: the slot is free */
+} InternSlot;
+
 typedef struct Intern {
 	HashKey key;
 	StrBuf bytes;
-	uint32_t count;
-	uint32_t size;   /* room in starts and hashes */
-	uint32_t slots;  /* a power of two, at least 2 * count; 0 before the first */
-	uint32_t *table; /* number + 1; 0 is a free slot */
-	uint32_t *starts;
-	uint32_t *hashes;
+	uint32_t *starts; /* of each number, in bytes */
+	uint32_t count, size;
+	InternSlot *slots; /* 2 * size: a power of two, and never more than half full */
 } Intern;
 
 /* 0, or -errno when the kernel has no random bytes. End it with intern_done. */

@@ -6,20 +6,18 @@
 #define ENTRIES_MAX ((size_t)1 << 26)
 
 typedef struct Entries {
-	union {
-		uint16_t *suffix;
-		uint64_t *word;
-		void *keys;
-	};
+	uint64_t *keys;
 	uint32_t *values;
 	size_t count, size;
-	size_t key_size;
 } Entries;
 
 struct IpTrieBuilder {
 	uint32_t v4_root[IPTRIE_CHUNKS + 1], v6_root[IPTRIE_CHUNKS + 1];
 	uint32_t v4_chunk, v6_chunk; /* the chunk that is being filled */
-	Entries v4, v6, inside;
+	uint32_t *v4_words;          /* the chunks before it, as they lie in the block */
+	size_t v4_count, v4_size;
+	Entries v4; /* of the chunk that is being filled */
+	Entries v6, inside;
 	uint32_t *inside_root;
 	size_t inside_count, inside_size; /* /64s that are cut inside */
 	uint32_t v4_value, v6_value;      /* what holds from the last border on */
@@ -30,14 +28,14 @@ struct IpTrieBuilder {
 
 static int entries_add(Entries *entries, uint64_t key, uint32_t value)
 {
-	if (entries->count == entries->size) {
+	if (!entries->keys || entries->count == entries->size) {
 		size_t size = entries->size ? entries->size * 2 : 4096;
-		void *keys;
+		uint64_t *keys;
 		uint32_t *values;
 
 		if (size > ENTRIES_MAX)
 			return -EFBIG;
-		keys = reallocarray(entries->keys, size, entries->key_size);
+		keys = reallocarray(entries->keys, size, sizeof(*keys));
 		if (!keys)
 			return -ENOMEM;
 		entries->keys = keys;
@@ -47,10 +45,7 @@ static int entries_add(Entries *entries, uint64_t key, uint32_t value)
 		entries->values = values;
 		entries->size = size;
 	}
-	if (entries->key_size == sizeof(uint16_t))
-		entries->suffix[entries->count] = (uint16_t)key;
-	else
-		entries->word[entries->count] = key;
+	entries->keys[entries->count] = key;
 	entries->values[entries->count++] = value;
 	return 0;
 }
@@ -62,8 +57,6 @@ int iptrie_builder_new(IpTrieBuilder **ret_builder)
 
 	if (!builder)
 		return -ENOMEM;
-	builder->v4.key_size = sizeof(uint16_t);
-	builder->v6.key_size = builder->inside.key_size = sizeof(uint64_t);
 	builder->v4_segments = builder->v6_segments = 1;
 	r = entries_add(&builder->v4, 0, 0);
 	if (!r)
@@ -87,18 +80,51 @@ void iptrie_builder_free(IpTrieBuilder *builder)
 	entries_done(&builder->v4);
 	entries_done(&builder->v6);
 	entries_done(&builder->inside);
+	free(builder->v4_words);
 	free(builder->inside_root);
 	free(builder);
+}
+
+/* The chunk that is being filled is complete: packs it. */
+static int v4_end_chunk(IpTrieBuilder *builder)
+{
+	const Entries *v4 = &builder->v4;
+	size_t suffix_words = (v4->count + 1) / 2, words = suffix_words + v4->count;
+	uint32_t *to;
+	uint16_t *suffix;
+
+	if (builder->v4_count + words > builder->v4_size) {
+		size_t size = MAX(builder->v4_size * 2, builder->v4_count + words + 65536);
+
+		if (size > ENTRIES_MAX)
+			return -EFBIG;
+		to = reallocarray(builder->v4_words, size, sizeof(*to));
+		if (!to)
+			return -ENOMEM;
+		builder->v4_words = to;
+		builder->v4_size = size;
+	}
+	to = builder->v4_words + builder->v4_count;
+	to[suffix_words - 1] = 0;
+	suffix = (uint16_t *)to;
+	for (size_t i = 0; i < v4->count; i++) {
+		suffix[i] = (uint16_t)v4->keys[i];
+		to[suffix_words + i] = v4->values[i];
+	}
+	builder->v4_count += words;
+	builder->v4_root[++builder->v4_chunk] = (uint32_t)builder->v4_count;
+	builder->v4.count = 0;
+	return 0;
 }
 
 /* Every chunk up to this one begins with an entry for what holds at its start. */
 static int v4_advance(IpTrieBuilder *builder, uint32_t chunk)
 {
 	while (builder->v4_chunk < chunk) {
-		int r;
+		int r = v4_end_chunk(builder);
 
-		builder->v4_root[++builder->v4_chunk] = (uint32_t)builder->v4.count;
-		r = entries_add(&builder->v4, 0, builder->v4_value);
+		if (!r)
+			r = entries_add(&builder->v4, 0, builder->v4_value);
 		if (r < 0)
 			return r;
 	}
@@ -150,7 +176,7 @@ static int v6_entry(IpTrieBuilder *builder, uint64_t high, uint32_t value)
 {
 	Entries *v6 = &builder->v6;
 
-	if (v6->word[v6->count - 1] != high)
+	if (v6->keys[v6->count - 1] != high)
 		return entries_add(v6, high, value);
 	v6->values[v6->count - 1] = value;
 	return 0;
@@ -240,24 +266,26 @@ BlockArray block_array_place(uint64_t *offset, uint64_t count, size_t element_si
 
 int iptrie_builder_finish(IpTrieBuilder *builder, uint64_t *offset, IpTrieLayout *ret_layout)
 {
-	uint64_t v4 = 0, v6 = 0, inside = 0, inside_roots = builder->inside_count + 1;
+	uint64_t v6, inside, inside_roots = builder->inside_count + 1;
 	IpTrieLayout layout;
 	int r = v4_advance(builder, IPTRIE_CHUNKS - 1);
 
+	if (!r)
+		r = v4_end_chunk(builder);
 	if (!r)
 		r = v6_end_cut(builder);
 	if (!r)
 		r = v6_advance(builder, IPTRIE_CHUNKS - 1);
 	if (r < 0)
 		return r;
-	v4 = builder->v4.count, v6 = builder->v6.count, inside = builder->inside.count;
-	builder->v4_root[IPTRIE_CHUNKS] = (uint32_t)v4;
+	v6 = builder->v6.count, inside = builder->inside.count;
 	builder->v6_root[IPTRIE_CHUNKS] = (uint32_t)v6;
 
 	layout.v4_root = block_array_place(offset, IPTRIE_CHUNKS + 1, sizeof(uint32_t));
-	layout.v4_suffix = block_array_place(offset, v4, sizeof(uint16_t));
-	layout.v4_value = block_array_place(offset, v4, sizeof(uint32_t));
+	layout.v4_chunks = block_array_place(offset, builder->v4_count, sizeof(uint32_t));
 	layout.v6_root = block_array_place(offset, IPTRIE_CHUNKS + 1, sizeof(uint32_t));
+	layout.v6_sample = block_array_place(
+		offset, (v6 + IPTRIE_SAMPLE - 1) / IPTRIE_SAMPLE, sizeof(uint64_t));
 	layout.v6_high = block_array_place(offset, v6, sizeof(uint64_t));
 	layout.v6_value = block_array_place(offset, v6, sizeof(uint32_t));
 	layout.inside_root = block_array_place(offset, inside_roots, sizeof(uint32_t));
@@ -276,18 +304,20 @@ static void write_array(void *block, BlockArray array, const void *data, size_t 
 void iptrie_builder_write(const IpTrieBuilder *builder, void *block, const IpTrieLayout *layout)
 {
 	const uint32_t end = (uint32_t)builder->inside.count;
+	uint64_t *sample = (uint64_t *)((char *)block + layout->v6_sample.offset);
 	BlockArray roots = layout->inside_root;
 
 	write_array(block, layout->v4_root, builder->v4_root, sizeof(uint32_t));
-	write_array(block, layout->v4_suffix, builder->v4.suffix, sizeof(uint16_t));
-	write_array(block, layout->v4_value, builder->v4.values, sizeof(uint32_t));
+	write_array(block, layout->v4_chunks, builder->v4_words, sizeof(uint32_t));
 	write_array(block, layout->v6_root, builder->v6_root, sizeof(uint32_t));
-	write_array(block, layout->v6_high, builder->v6.word, sizeof(uint64_t));
+	for (uint64_t i = 0; i < layout->v6_sample.count; i++)
+		sample[i] = builder->v6.keys[i * IPTRIE_SAMPLE];
+	write_array(block, layout->v6_high, builder->v6.keys, sizeof(uint64_t));
 	write_array(block, layout->v6_value, builder->v6.values, sizeof(uint32_t));
 	roots.count--;
 	write_array(block, roots, builder->inside_root, sizeof(uint32_t));
 	memcpy((char *)block + roots.offset + roots.count * sizeof(end), &end, sizeof(end));
-	write_array(block, layout->inside_low, builder->inside.word, sizeof(uint64_t));
+	write_array(block, layout->inside_low, builder->inside.keys, sizeof(uint64_t));
 	write_array(block, layout->inside_value, builder->inside.values, sizeof(uint32_t));
 }
 
@@ -300,9 +330,9 @@ IpTrie iptrie_open(const void *block, const IpTrieLayout *layout)
 {
 	return (IpTrie){
 		.v4_root = array_at(block, layout->v4_root),
-		.v4_suffix = array_at(block, layout->v4_suffix),
-		.v4_value = array_at(block, layout->v4_value),
+		.v4_chunks = array_at(block, layout->v4_chunks),
 		.v6_root = array_at(block, layout->v6_root),
+		.v6_sample = array_at(block, layout->v6_sample),
 		.v6_high = array_at(block, layout->v6_high),
 		.v6_value = array_at(block, layout->v6_value),
 		.inside_root = array_at(block, layout->inside_root),
@@ -311,9 +341,28 @@ IpTrie iptrie_open(const void *block, const IpTrieLayout *layout)
 	};
 }
 
-static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t n, uint64_t word)
+uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr)
+{
+	const uint32_t *root = trie->v4_root + (addr >> 16), *chunk = trie->v4_chunks + root[0];
+	uint32_t count = (root[1] - root[0]) * 2 / 3, n = count;
+	const uint16_t *suffixes = (const uint16_t *)chunk, *at = suffixes;
+	uint16_t suffix = (uint16_t)addr;
+
+	/* The compiler makes this a conditional move: no branch to predict wrongly. */
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		at += at[half] <= suffix ? half : 0;
+		n -= half;
+	}
+	return chunk[(count + 1) / 2 + (uint32_t)(at - suffixes)];
+}
+
+/* The last of words[start] to words[end - 1] that is not above the word; the first one when all are. */
+static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t end, uint64_t word)
 {
 	const uint64_t *at = words + start;
+	uint32_t n = end - start;
 
 	while (n > 1) {
 		uint32_t half = n / 2;
@@ -327,13 +376,19 @@ static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t n
 uint32_t iptrie_get_v6(const IpTrie *trie, IpKey addr)
 {
 	const uint32_t *root = trie->v6_root + (addr.hi >> 48);
-	uint32_t value =
-		trie->v6_value[last_not_above(trie->v6_high, root[0], root[1] - root[0], addr.hi)];
+	uint32_t start = root[0], end = root[1], first, value;
 
+	/* The sample before the chunk's first own one stands for the entries in front of that. */
+	first = last_not_above(trie->v6_sample, start / IPTRIE_SAMPLE,
+			(end - 1) / IPTRIE_SAMPLE + 1, addr.hi) *
+		IPTRIE_SAMPLE;
+	start = MAX(start, first);
+	end = MIN(end, first + IPTRIE_SAMPLE);
+	value = trie->v6_value[last_not_above(trie->v6_high, start, end, addr.hi)];
 	if (UNLIKELY(value & IPTRIE_INSIDE)) {
 		root = trie->inside_root + (value & ~IPTRIE_INSIDE);
 		value = trie->inside_value[last_not_above(
-			trie->inside_low, root[0], root[1] - root[0], addr.lo)];
+			trie->inside_low, root[0], root[1], addr.lo)];
 	}
 	return value;
 }

@@ -5,12 +5,14 @@
  * From an address to a number, in one search ("D16R", after DXR by Zec, Rizzo and Mikuc, 2012): the whole space
  * is cut at borders, each of which starts a stretch of one value.
  *
- * IPv4: the upper 16 bits name a chunk, v4_root[chunk] to v4_root[chunk + 1] are its entries: v4_suffix holds the lower 16
- * bits where each starts, ascending and beginning with 0, v4_value what holds from there on.
- * IPv6: the upper 16 bits name a chunk in the same way, and v6_high holds the upper 64 bits where each entry starts; the first entry of a
- * chunk starts at the chunk's own first address. A /64 that is cut further inside has a v6_value of
- * IPTRIE_INSIDE | n: its pieces are inside_root[n] to inside_root[n + 1], inside_low where they start, beginning with 0,
- * and inside_value.
+ * IPv4: the upper 16 bits name a chunk; v4_root[chunk] to v4_root[chunk + 1] is where it lies in v4_chunks. It has first the
+ * lower 16 bits where each of its n entries starts (uint16_t, ascending, beginning with 0, padded to a whole word), then the n
+ * values. Both lie together because most chunks are no longer than a cache line or two.
+ * IPv6: the upper 16 bits name a chunk, v6_root[chunk] to v6_root[chunk + 1] are its entries: v6_high holds the upper 64 bits
+ * where each starts, v6_value what holds from there on; the first entry of a chunk starts at the chunk's first address. v6_sample
+ * has every IPTRIE_SAMPLE-th of v6_high, so that most steps of the search stay in little memory. A /64 that is cut further inside
+ * has a v6_value of IPTRIE_INSIDE | n: its pieces are inside_root[n] to inside_root[n + 1], inside_low where they
+ * start, beginning with 0, and inside_value.
  *
  * The arrays lie in one block of memory that the owner provides; the layout says where, as offsets, so that the
  * block can be moved, written to a file and mapped. Numbers are in the machine's byte order.
@@ -21,6 +23,7 @@
 #define IPTRIE_INSIDE 0x80000000U
 #define IPTRIE_VALUE_MAX (IPTRIE_INSIDE - 1)
 #define IPTRIE_CHUNKS 65536U
+#define IPTRIE_SAMPLE 16U
 
 /* An array in a block: where it starts, counted from the block's start, and how many elements it has. */
 typedef struct BlockArray {
@@ -28,16 +31,15 @@ typedef struct BlockArray {
 } BlockArray;
 
 typedef struct IpTrieLayout {
-	BlockArray v4_root, v4_suffix, v4_value;
-	BlockArray v6_root, v6_high, v6_value;
+	BlockArray v4_root, v4_chunks;
+	BlockArray v6_root, v6_sample, v6_high, v6_value;
 	BlockArray inside_root, inside_low, inside_value;
 } IpTrieLayout;
 
 /* A trie that is ready to be asked: borrows the block. */
 typedef struct IpTrie {
-	const uint32_t *v4_root, *v4_value, *v6_root, *v6_value, *inside_root, *inside_value;
-	const uint16_t *v4_suffix;
-	const uint64_t *v6_high, *inside_low;
+	const uint32_t *v4_root, *v4_chunks, *v6_root, *v6_value, *inside_root, *inside_value;
+	const uint64_t *v6_sample, *v6_high, *inside_low;
 } IpTrie;
 
 typedef struct IpTrieBuilder IpTrieBuilder;
@@ -72,21 +74,7 @@ IpTrie iptrie_open(const void *block, const IpTrieLayout *layout);
 BlockArray block_array_place(uint64_t *offset, uint64_t count, size_t element_size);
 
 /* The value at addr in host byte order. */
-static inline uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr)
-{
-	uint32_t start = trie->v4_root[addr >> 16], n = trie->v4_root[(addr >> 16) + 1] - start;
-	const uint16_t *at = trie->v4_suffix + start;
-	uint16_t suffix = (uint16_t)addr;
+uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr);
 
-	/* The compiler makes this a conditional move: no branch to predict wrongly. */
-	while (n > 1) {
-		uint32_t half = n / 2;
-
-		at += at[half] <= suffix ? half : 0;
-		n -= half;
-	}
-	return trie->v4_value[at - trie->v4_suffix];
-}
-
-/* The value at the address whose upper and lower 64 bits these are, in host byte order. */
+/* The value at the address. */
 uint32_t iptrie_get_v6(const IpTrie *trie, IpKey addr);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "enrich/geodb.h"
@@ -96,4 +97,49 @@ __attribute__((unused)) static uint64_t random_u64(void)
 __attribute__((unused)) static uint32_t random_below(uint32_t n)
 {
 	return (uint32_t)((random_u64() >> 32) * n >> 32);
+}
+
+/* The last field of a line, its quotes undone where it stands. */
+__attribute__((unused)) static char *unquote(char *p)
+{
+	char *from = p, *to = p;
+
+	if (*p != '"')
+		return p;
+	for (from++; *from; from++) {
+		if (from[0] == '"' && from[1] != '"')
+			break;
+		from += *from == '"';
+		*to++ = *from;
+	}
+	*to = '\0';
+	return p;
+}
+
+__attribute__((unused)) static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* $MLS_TEST_DATA, or where test/fetch-data puts the files when nothing is said; heap memory; NULL: they are not there. */
+__attribute__((unused)) static char *test_data_directory(void)
+{
+	const char *data = getenv("MLS_TEST_DATA"), *tests = getenv("MLS_TEST_CACHE");
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
+	_cleanup_free_ char *probe = NULL;
+
+	if (data)
+		strbuf_append_string(&path, data);
+	else if (tests)
+		strbuf_appendf(&path, "%s/data", tests);
+	else if (cache)
+		strbuf_appendf(&path, "%s/maillogsentinel-test/data", cache);
+	else
+		strbuf_appendf(&path, "%s/.cache/maillogsentinel-test/data", home ? home : "/root");
+	probe = file_join_dup(strbuf_text(&path), "asn-ipv4.csv");
+	return probe && !access(probe, R_OK) ? strbuf_take(&path) : NULL;
 }

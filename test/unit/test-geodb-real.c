@@ -8,7 +8,6 @@
  */
 #include <endian.h>
 #include <fcntl.h>
-#include <time.h>
 
 #include "enrich/intern.h"
 #include "geodb-tools.h"
@@ -66,23 +65,6 @@ static void read_address(const char *text, uint8_t *family, uint64_t ret[2])
 	memcpy(&ret[1], addr.bytes + 8, 8);
 	ret[0] = be64toh(ret[0]);
 	ret[1] = be64toh(ret[1]);
-}
-
-/* The last field of a line, its quotes undone where it stands. */
-static char *unquote(char *p)
-{
-	char *from = p, *to = p;
-
-	if (*p != '"')
-		return p;
-	for (from++; *from; from++) {
-		if (from[0] == '"' && from[1] != '"')
-			break;
-		from += *from == '"';
-		*to++ = *from;
-	}
-	*to = '\0';
-	return p;
 }
 
 static void read_rows(Reference *ref, int kind)
@@ -314,14 +296,6 @@ static void append_file(StrBuf *sb, const char *directory, const char *name)
 	}
 }
 
-static double cpu_seconds(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static GeoDb *open_noted(const char *name, Span content, int kind)
 {
 	double start = cpu_seconds();
@@ -438,23 +412,9 @@ static void test_csv(
 	}
 }
 
-/* $MLS_TEST_DATA, or where test/fetch-data puts the files when nothing is said; NULL: not there. */
-static char *data_directory(void)
-{
-	const char *directory = getenv("MLS_TEST_DATA"), *cache = getenv("MLS_TEST_CACHE");
-	_cleanup_free_ char *found = NULL, *probe = NULL;
-
-	if (directory)
-		found = strdup(directory);
-	else if (cache)
-		found = file_join_dup(cache, "data");
-	probe = found ? file_join_dup(found, "asn-ipv4.csv") : NULL;
-	return probe && !access(probe, R_OK) ? TAKE(found) : NULL;
-}
-
 int main(void)
 {
-	_cleanup_free_ char *directory = data_directory();
+	_cleanup_free_ char *directory = test_data_directory();
 
 	if (!directory) {
 		printf("1..0 # SKIP no test data (test/fetch-data gets it)\n");
