@@ -104,7 +104,7 @@ static int follow_name(LogFile *file, uint64_t *ret_size)
 
 int log_file_write(LogFile *file, Span line)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	ssize_t n;
 	int r;
 
