@@ -74,7 +74,7 @@ int tail_new_single(int fd_take, const char *name, const TailCallbacks *callback
 
 	if (!r)
 		r = tail_new(name, NULL, 0, callbacks, &tail);
-	if (r < 0) {
+	if (r) {
 		reader_free(reader);
 		return r;
 	}
@@ -163,6 +163,7 @@ uint64_t tail_lag(const Tail *tail)
 static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
 {
 	int r = archive_next(tail->path, from, place, why);
+	uint64_t read_to = from->mark ? from->mark->offset : 0;
 
 	if (r < 0)
 		return r;
@@ -171,14 +172,14 @@ static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, W
 		notice(tail, true,
 			"%s: the file that was read up to byte %" PRIu64
 			" is gone; what was written to it after that is lost, going on with %s",
-			tail->path, from->mark->offset,
+			tail->path, read_to,
 			r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
 	}
 	if (r & ARCHIVE_SHORT)
 		notice(tail, true,
 			"%s: is shorter than what was read of it (%" PRIu64 " of %" PRIu64
 			" bytes), going on at its end",
-			place->path, place->offset, from->mark->offset);
+			place->path, place->offset, read_to);
 	return r & ARCHIVE_NOTHING ? TAIL_IDLE : 0;
 }
 

@@ -275,7 +275,7 @@ int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file
 	_cleanup_(csvfile_freep) CsvFile *file = calloc(1, sizeof(*file));
 	CsvStart start = CSV_CREATED;
 	uint64_t cut = 0;
-	struct stat st;
+	struct stat st = {0};
 	int r;
 
 	if (!file)
