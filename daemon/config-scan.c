@@ -386,8 +386,6 @@ static void close_forgotten_group(Scanner *s)
 		(int)s->setting.name.len, s->setting.name.data, (int)group.name.len,
 		group.name.data, group.line);
 	cut_setting(s);
-	if (s->name[s->name_count - 1].name.data == s->setting.name.data)
-		s->name_count--;
 	pop_bracket(s);
 	strbuf_append_char(s->out, ';');
 	append_name(s, s->setting.name, s->setting.line);

@@ -51,6 +51,10 @@ static const struct {
 		"2: paths.working_dri: unknown key; did you mean paths.working_dir?"},
 	{"key of another group", "dns: { size = 5; };",
 		"1: dns.size: unknown key; did you mean dns_cache.size?"},
+	{"two letters swapped", "dns: { trise = 1; };",
+		"1: dns.trise: unknown key; did you mean dns.tries?"},
+	{"similar key of the same group first", "dns_cache: { enable = true; };",
+		"1: dns_cache.enable: unknown key; did you mean dns_cache.enabled?"},
 	{"key of two groups", "paths: { enabled = true; };",
 		"1: paths.enabled: unknown key; did you mean dns.enabled?"},
 	{"key like none", "paths: { banner = \"/x\"; };", "1: paths.banner: unknown key"},
@@ -470,6 +474,23 @@ static void test_files(void)
 		&expected, "%s:2: byte 0x00 is no text: this is no configuration file\n", conf);
 	r = load("dns: {};\n\0x", 11, &config, &errors);
 	tap_ok(r == -EINVAL && !strcmp(errors.data, expected.data), "file: with a NUL");
+
+	strbuf_reset(&large);
+	strbuf_appendf(
+		&large, "paths: { working_dir = \"/%04094d\"; csv_filename = \"%0255d\"; };", 0, 0);
+	tap_ok(!load(large.data, large.len, &config, &errors),
+		"file: with names as long as can be");
+	config_free(TAKE(config));
+	strbuf_reset(&large);
+	strbuf_appendf(
+		&large, "paths: { working_dir = \"/%04095d\"; csv_filename = \"%0256d\"; };", 0, 0);
+	strbuf_reset(&expected);
+	strbuf_appendf(&expected,
+		"%s:1: paths.working_dir: is longer than 4095 bytes\n"
+		"%s:1: paths.csv_filename: is longer than 255 bytes\n",
+		conf, conf);
+	r = load(large.data, large.len, &config, &errors);
+	tap_ok(r == -EINVAL && !strcmp(errors.data, expected.data), "file: with names too long");
 
 	strbuf_reset(&large);
 	for (int i = 0; i < 300; i++)

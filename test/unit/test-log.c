@@ -171,6 +171,9 @@ static void act_errno(void)
 {
 	errno = ENOTTY;
 	log_info("%m");
+	(void)dup2(open("/dev/full", O_WRONLY), STDERR_FILENO);
+	errno = ENOTTY;
+	log_info("lost");
 	_exit(errno == ENOTTY ? 42 : 1);
 }
 
@@ -384,7 +387,13 @@ static void test_rotation(void)
 	log_info("1000");
 	next = -1;
 	tap_ok(continues(in_dir("r.log"), &next) && next == 1001,
-		"rotation: somebody else's is noticed");
+		"rotation: a file that was moved away is noticed");
+	(void)rename(in_dir("r.log"), in_dir("r.log.moved"));
+	(void)close(open(in_dir("r.log"), O_WRONLY | O_CREAT, 0600));
+	log_info("1001");
+	next = -1;
+	tap_ok(continues(in_dir("r.log"), &next) && next == 1002,
+		"rotation: a new file of somebody else is taken");
 
 	options.file_backup_count = 0;
 	options.file = in_dir("z.log");
@@ -393,7 +402,8 @@ static void test_rotation(void)
 		log_info("%d", i);
 	next = -1;
 	tap_ok(continues(in_dir("z.log"), &next) && next == 1000 &&
-			stat(in_dir("z.log.1"), &st) < 0,
+			stat(in_dir("z.log.1"), &st) < 0 && !stat(in_dir("z.log"), &st) &&
+			st.st_size <= 4096,
 		"rotation: without backups the file starts anew");
 	log_close();
 }
