@@ -2,6 +2,7 @@
 
 /* The command line: finds the command, reads its options by its table, and runs it. */
 
+#include "base/utf8.h"
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
@@ -169,13 +170,17 @@ int command_read_config(const CommandInvocation *invocation, Config **ret_config
 	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
 	int r = config_load(invocation->config_path, ret_config, &errors);
 	const char *line = strbuf_text(&errors);
+	_cleanup_strbuf_ StrBuf raw = STRBUF_INIT;
 
 	if (r >= 0)
 		return 0;
 	while (*line) {
 		size_t n = strcspn(line, "\n");
 
-		log_error("%.*s", (int)n, line);
+		/* The mistakes come escaped, and the log escapes what it gets. */
+		strbuf_reset(&raw);
+		utf8_append_unescaped(&raw, (Span){line, n});
+		log_error("%s", strbuf_text(&raw));
 		line += n + (line[n] == '\n');
 	}
 	return EXIT_CONFIG;

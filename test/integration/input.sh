@@ -65,6 +65,11 @@ fresh 'pahts: { };'
 run extract
 tap_is "$status" 78 "an unknown group is a mistake"
 tap_true "that names file, line and the nearest one" grep -q '^conf:[0-9]*: .*pahts.*paths' <<<"${said#maillogsentinel: }"
+fresh "$(printf 'general: { log_level\377 = "INFO"; };')"
+run extract
+tap_is "$status" 78 "a byte that is no text in a key"
+tap_true "is shown as such, escaped once" grep -qF '\xff' "$WORK/err"
+tap_none "and not twice" "$(grep -F '\x5cx' "$WORK/err")"
 fresh
 refuses "a configuration that is not there" 78 "$D.none: No such file or directory" "$D/mail.log" -- -c "$D.none" extract
 for arguments in "" "nonsense" "extract --nonsense" "extract --year" "extract --year 12" "extract surplus" "lookup" "explain a b"; do
