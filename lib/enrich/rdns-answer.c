@@ -255,27 +255,60 @@ void rdns_question(const IpAddr *addr, char text[RDNS_QUESTION_MAX])
 	memcpy(p, "ip6.arpa", sizeof("ip6.arpa"));
 }
 
+/* Where the question of an answer ends; 0 when it is no answer to one PTR question. */
+static size_t question_read(const Message *m, Name *ret_question)
+{
+	size_t at;
+
+	/* QR set, opcode QUERY, one question: a server that sends our query back has not answered. */
+	if (m->len < HEADER_SIZE || (m->data[2] & 0xf8) != 0x80 || read_u16(m, 4) != 1)
+		return 0;
+	if (!name_read(m, HEADER_SIZE, ret_question, &at) ||
+		at != HEADER_SIZE + ret_question->len || at + 4 > m->len ||
+		read_u16(m, at) != DNS_TYPE_PTR || read_u16(m, at + 2) != DNS_CLASS_IN)
+		return 0;
+	return at + 4;
+}
+
+size_t rdns_answer_strip(const void *message, size_t len, uint8_t ret_stripped[RDNS_STRIPPED_MAX])
+{
+	static const uint8_t counts[8] = {0, 1};
+	const Message m = {message, len};
+	size_t end;
+	Name name;
+
+	end = question_read(&m, &name);
+	if (!end || end > RDNS_STRIPPED_MAX)
+		return 0;
+	memcpy(ret_stripped, message, end);
+	ret_stripped[2] &= 0xf9; /* neither AA nor TC */
+	memcpy(ret_stripped + 4, counts, sizeof(counts));
+	return end;
+}
+
+bool rdns_answer_is_for(const IpAddr *addr, const void *message, size_t len)
+{
+	char text[RDNS_QUESTION_MAX];
+	Name wanted, question;
+
+	rdns_question(addr, text);
+	name_from_text(text, &wanted);
+	return question_read(&(Message){message, len}, &question) && name_equal(&question, &wanted);
+}
+
 int rdns_answer_read(const IpAddr *addr, const void *message, size_t len, RdnsAnswer *ret_answer)
 {
 	const Message m = {message, len};
 	RdnsAnswer answer = {.status = RDNS_NO_PTR, .ttl_seconds = UINT32_MAX};
-	char text[RDNS_QUESTION_MAX];
-	Name question, owner;
 	unsigned rcode, answers;
 	Found found = FOUND_CNAME;
 	Authority authority;
+	Name owner;
 	size_t at;
 
-	/* QR set, opcode QUERY, one question: a server that sends our query back has not answered. */
-	if (len < HEADER_SIZE || (m.data[2] & 0xf8) != 0x80 || read_u16(&m, 4) != 1)
+	if (!rdns_answer_is_for(addr, message, len))
 		return -EBADMSG;
-	rdns_question(addr, text);
-	name_from_text(text, &question);
-	if (!name_read(&m, HEADER_SIZE, &owner, &at) || !name_equal(&owner, &question) ||
-		at + 4 > len || read_u16(&m, at) != DNS_TYPE_PTR ||
-		read_u16(&m, at + 2) != DNS_CLASS_IN)
-		return -EBADMSG;
-	at += 4;
+	at = question_read(&m, &owner);
 	rcode = m.data[3] & 15;
 	answers = read_u16(&m, 6);
 

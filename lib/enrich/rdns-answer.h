@@ -29,6 +29,18 @@ typedef struct RdnsAnswer {
 /* Writes "7.2.0.192.in-addr.arpa" or the nibbles under ip6.arpa. addr is IPv4 or IPv6. */
 void rdns_question(const IpAddr *addr, char text[RDNS_QUESTION_MAX]);
 
+/* A header and a question, which is never compressed: it is the first name. */
+#define RDNS_STRIPPED_MAX (12 + RDNS_QUESTION_MAX + 1 + 4)
+
+/*
+ * The message as an answer without records, when its header and question are those of an answer to some PTR question of ours; its
+ * length, else 0. That much may be shown to a library that would choke on the rest.
+ */
+size_t rdns_answer_strip(const void *message, size_t len, uint8_t ret_stripped[RDNS_STRIPPED_MAX]);
+
+/* Whether the message is an answer to the question for addr, whatever it says. */
+bool rdns_answer_is_for(const IpAddr *addr, const void *message, size_t len);
+
 /*
  * What message answers to the question for addr: follows CNAMEs (RFC 2317), takes the first PTR that is a host name: 1 to 253 bytes
  * of labels of 1 to 63 letters, digits, "-" and "_". 0, or -EBADMSG when it is no answer to

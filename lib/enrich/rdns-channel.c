@@ -13,11 +13,25 @@
 /* Room for the answers to 256 questions that come at once; the kernel takes less where net.core.rmem_max says so. */
 #define SOCKET_BUFFER_SIZE (1 << 20)
 
+/* What is read in one call of the owner, at most; the rest keeps the descriptor readable. */
+#define DATAGRAMS_MAX 1024
+
+/* Without EDNS servers send at most 512 bytes over UDP (RFC 1035, 4.2.1); those that send more shall not lose by it. */
+#define DATAGRAM_SIZE_MAX 4096
+
+typedef struct Datagram {
+	size_t len;
+	uint8_t data[];
+} Datagram;
+
 struct RdnsChannel {
 	ares_channel ares;
 	RdnsServers servers;
 	bool tcp;
 	const RdnsCallbacks *callbacks;
+	/* Of the dispatch that runs: what c-ares has seen the header and question of. */
+	Datagram *inbox[DATAGRAMS_MAX];
+	size_t inbox_count, read_count;
 };
 
 /*
@@ -68,7 +82,53 @@ static int socket_connect(
 static ares_ssize_t socket_receive(ares_socket_t fd, void *data, size_t size, int flags,
 	struct sockaddr *from, ares_socklen_t *from_len, void *userdata)
 {
-	return recvfrom(fd, data, size, flags, from, from_len);
+	RdnsChannel *channel = userdata;
+	uint8_t message[DATAGRAM_SIZE_MAX], stripped[RDNS_STRIPPED_MAX];
+
+	if (channel->tcp)
+		return recvfrom(fd, data, size, flags, from, from_len);
+	while (channel->read_count < DATAGRAMS_MAX) {
+		ssize_t n = recvfrom(fd, message, sizeof(message), flags, from, from_len);
+		Datagram *datagram;
+		size_t len;
+
+		if (n < 0)
+			return n;
+		channel->read_count++;
+		len = rdns_answer_strip(message, (size_t)n, stripped);
+		if (!len || len > size)
+			continue;
+		datagram = malloc(sizeof(*datagram) + (size_t)n);
+		if (!datagram)
+			continue; /* as if it were lost on the way */
+		datagram->len = (size_t)n;
+		memcpy(datagram->data, message, (size_t)n);
+		channel->inbox[channel->inbox_count++] = datagram;
+		memcpy(data, stripped, len);
+		return (ares_ssize_t)len;
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+static void inbox_empty(RdnsChannel *channel)
+{
+	while (channel->inbox_count)
+		free(channel->inbox[--channel->inbox_count]);
+	channel->read_count = 0;
+}
+
+/* The datagram of which c-ares has seen the beginning, just now. */
+static const Datagram *inbox_find(const RdnsChannel *channel, const IpAddr *addr, const uint8_t *id)
+{
+	for (size_t i = channel->inbox_count; i-- > 0;) {
+		const Datagram *datagram = channel->inbox[i];
+
+		if (!memcmp(datagram->data, id, 2) &&
+			rdns_answer_is_for(addr, datagram->data, datagram->len))
+			return datagram;
+	}
+	return NULL;
 }
 
 /* One query at a time: over UDP there is only one, and over TCP the rest follows when there is room again. */
@@ -175,19 +235,19 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 	mask |= ARES_OPT_QUERY_CACHE;
 #endif
 
+	/* Counted by c-ares itself; each channel holds one. */
+	r = errno_from_ares(ares_library_init(ARES_LIB_INIT_ALL));
+	if (r < 0)
+		return r;
 	channel = calloc(1, sizeof(*channel));
-	if (!channel)
+	if (!channel) {
+		ares_library_cleanup();
 		return -ENOMEM;
+	}
 	channel->callbacks = callbacks;
 	channel->servers = *options->servers;
 	channel->tcp = options->tcp;
 	ares.sock_state_cb_data = channel;
-	/* Counted by c-ares itself; each channel holds one. */
-	r = errno_from_ares(ares_library_init(ARES_LIB_INIT_ALL));
-	if (r < 0) {
-		free(TAKE(channel));
-		return r;
-	}
 	r = errno_from_ares(ares_init_options(&channel->ares, &ares, mask));
 	if (r < 0) {
 		channel->ares = NULL;
@@ -207,15 +267,20 @@ void rdns_channel_free(RdnsChannel *channel)
 		return;
 	ares_destroy(channel->ares); /* takes NULL */
 	ares_library_cleanup();
+	inbox_empty(channel);
 	free(channel);
 }
 
 static void answered(void *userdata, int status, int timeouts, unsigned char *message, int len)
 {
 	RdnsAsk *ask = userdata;
+	const Datagram *datagram =
+		message && len >= 2 ? inbox_find(ask->channel, &ask->addr, message) : NULL;
 
 	if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED)
 		ask->reply(ask, RDNS_ASK_ENDED, NULL, 0);
+	else if (datagram)
+		ask->reply(ask, RDNS_ASK_ANSWERED, datagram->data, datagram->len);
 	else if (message && len > 0)
 		/* Whatever c-ares made of the message: an rcode above 5 is ARES_SUCCESS to it. */
 		ask->reply(ask, RDNS_ASK_ANSWERED, message, (size_t)len);
@@ -228,9 +293,24 @@ static void answered(void *userdata, int status, int timeouts, unsigned char *me
 		ask->reply(ask, RDNS_ASK_BROKEN, NULL, 0);
 }
 
-void rdns_channel_ask(RdnsChannel *channel, const char *question, RdnsAsk *ask)
+void rdns_channel_ask(RdnsChannel *channel, RdnsAsk *ask)
 {
+	char question[RDNS_QUESTION_MAX];
+
+	ask->channel = channel;
+	rdns_question(&ask->addr, question);
 	ares_query(channel->ares, question, DNS_CLASS_IN, DNS_TYPE_PTR, answered, ask);
+}
+
+/* With socket calls that are not its own c-ares 1.34 reads one datagram at a time. */
+static void process(RdnsChannel *channel, ares_socket_t read_fd, ares_socket_t write_fd)
+{
+	size_t before;
+
+	do {
+		before = channel->inbox_count;
+		ares_process_fd(channel->ares, read_fd, write_fd);
+	} while (channel->inbox_count > before);
 }
 
 void rdns_channel_dispatch(RdnsChannel *channel, int fd, unsigned events)
@@ -238,20 +318,19 @@ void rdns_channel_dispatch(RdnsChannel *channel, int fd, unsigned events)
 	ares_socket_t fds[ARES_GETSOCK_MAXNUM];
 	unsigned mask;
 
-	if (fd >= 0) {
-		ares_process_fd(channel->ares, events & RDNS_READ ? fd : ARES_SOCKET_BAD,
-			events & RDNS_WRITE ? fd : ARES_SOCKET_BAD);
-		return;
+	if (fd < 0) {
+		/*
+		 * After the owner was kept for long (a slow disk) answers wait in the sockets, and it may come to the timeouts
+		 * first: what has arrived shall not be taken as lost.
+		 */
+		mask = (unsigned)ares_getsock(channel->ares, fds, ARES_GETSOCK_MAXNUM);
+		for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+			if (ARES_GETSOCK_READABLE(mask, i))
+				process(channel, fds[i], ARES_SOCKET_BAD);
 	}
-	/*
-	 * After the owner was kept for long (a slow disk) answers wait in the sockets, and it may come to the timeouts
-	 * first: what has arrived shall not be taken as lost.
-	 */
-	mask = (unsigned)ares_getsock(channel->ares, fds, ARES_GETSOCK_MAXNUM);
-	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++)
-		if (ARES_GETSOCK_READABLE(mask, i))
-			ares_process_fd(channel->ares, fds[i], ARES_SOCKET_BAD);
-	ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	process(channel, fd >= 0 && events & RDNS_READ ? fd : ARES_SOCKET_BAD,
+		fd >= 0 && events & RDNS_WRITE ? fd : ARES_SOCKET_BAD);
+	inbox_empty(channel);
 }
 
 int64_t rdns_channel_timeout(const RdnsChannel *channel)

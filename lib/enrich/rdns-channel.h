@@ -6,6 +6,9 @@
  * of entries, caches and limits. UDP and TCP are channels of their own, because c-ares ends the UDP queries of
  * a server too when its TCP connection fails, and who owns a reverse zone decides which answers need TCP.
  *
+ * Over UDP c-ares sees headers and questions alone, and reply() gets the message as it came: since 1.28 c-ares takes messages apart
+ * itself, and one that it can't read costs the connection, with all queries that are on it.
+ *
  * reply() may come from inside rdns_channel_ask() and must then not use this channel; it comes exactly once for each question.
  */
 
@@ -25,6 +28,8 @@ typedef enum RdnsOutcome {
 /* Part of whatever the caller keeps for a question; must stay until reply(). */
 typedef struct RdnsAsk RdnsAsk;
 struct RdnsAsk {
+	IpAddr addr;          /* whose name is asked for */
+	RdnsChannel *channel; /* set by rdns_channel_ask */
 	/* message is NULL unless outcome is RDNS_ASK_ANSWERED. */
 	void (*reply)(RdnsAsk *ask, RdnsOutcome outcome, const void *message, size_t len);
 };
@@ -43,7 +48,7 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 void rdns_channel_free(RdnsChannel *channel);
 DEFINE_CLEANUP(RdnsChannel *, rdns_channel_freep, rdns_channel_free)
 
-void rdns_channel_ask(RdnsChannel *channel, const char *question, RdnsAsk *ask);
+void rdns_channel_ask(RdnsChannel *channel, RdnsAsk *ask);
 
 /* Events on fd, which need not be this channel's; fd -1: reads what has come, then looks at the timeouts. */
 void rdns_channel_dispatch(RdnsChannel *channel, int fd, unsigned events);

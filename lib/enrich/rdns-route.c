@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "enrich/rdns-route.h"
 
-#include "enrich/rdns-answer.h"
-
 static int open_channel(RdnsRoute *route, bool tcp, RdnsChannel **ret_channel)
 {
 	const RdnsChannelOptions options = {
@@ -45,16 +43,13 @@ void rdns_route_free(RdnsRoute *route)
 	free(route);
 }
 
-void rdns_route_ask(RdnsRoute *route, const IpAddr *addr, bool over_tcp, RdnsAsk *ask)
+void rdns_route_ask(RdnsRoute *route, bool over_tcp, RdnsAsk *ask)
 {
-	char question[RDNS_QUESTION_MAX];
-
 	if (over_tcp && !route->tcp && open_channel(route, true, &route->tcp) < 0) {
 		ask->reply(ask, RDNS_ASK_BROKEN, NULL, 0);
 		return;
 	}
-	rdns_question(addr, question);
-	rdns_channel_ask(over_tcp ? route->tcp : route->udp, question, ask);
+	rdns_channel_ask(over_tcp ? route->tcp : route->udp, ask);
 }
 
 void rdns_route_dispatch(RdnsRoute *route, int fd, unsigned events)

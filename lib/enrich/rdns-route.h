@@ -30,8 +30,8 @@ int rdns_route_new(const RdnsServers *servers, unsigned timeout_ms, unsigned tri
 void rdns_route_free(RdnsRoute *route);
 DEFINE_CLEANUP(RdnsRoute *, rdns_route_freep, rdns_route_free)
 
-/* Asks for the name of addr; reply() may come before this returns. */
-void rdns_route_ask(RdnsRoute *route, const IpAddr *addr, bool over_tcp, RdnsAsk *ask);
+/* Asks for the name of ask->addr; reply() may come before this returns. */
+void rdns_route_ask(RdnsRoute *route, bool over_tcp, RdnsAsk *ask);
 
 /* As rdns_channel_dispatch and rdns_channel_timeout. */
 void rdns_route_dispatch(RdnsRoute *route, int fd, unsigned events);

@@ -19,7 +19,6 @@ struct RdnsQuery {
 	Rdns *rdns;
 	RdnsRoute *route; /* NULL while it waits to be sent */
 	RdnsEntry *entry; /* NULL: a probe, or the deadline has passed */
-	IpAddr addr;
 	uint64_t deadline_ms;
 	bool over_tcp, truncated;    /* truncated: is in the list of that name */
 	TAILQ_ENTRY(RdnsQuery) link; /* in waiting, or in in_flight while there is an entry */
@@ -227,7 +226,7 @@ static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, 
 	switch (outcome) {
 	case RDNS_ASK_ANSWERED:
 		rdns_health_answered(&rdns->health);
-		if (rdns_answer_read(&query->addr, message, len, &answer) < 0) {
+		if (rdns_answer_read(&query->ask.addr, message, len, &answer) < 0) {
 			answer.status = RDNS_TIMEOUT;
 		} else if (answer.truncated && !query->over_tcp && entry) {
 			query->truncated = true;
@@ -243,7 +242,7 @@ static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, 
 		query->route->failed = true;
 		/* Over TCP it is asked only after an answer over UDP. */
 		if (entry && !query->over_tcp)
-			rdns_health_timed_out(&rdns->health, &query->addr, rdns->now_ms);
+			rdns_health_timed_out(&rdns->health, &query->ask.addr, rdns->now_ms);
 		answer.status = RDNS_TIMEOUT;
 		break;
 	case RDNS_ASK_BROKEN: answer.status = RDNS_TIMEOUT; break;
@@ -283,7 +282,7 @@ static void send_waiting(Rdns *rdns)
 		query_insert(rdns, query);
 		rdns->counts.sent++;
 		/* query may be gone afterwards, here and below. */
-		rdns_route_ask(query->route, &query->addr, false, &query->ask);
+		rdns_route_ask(query->route, false, &query->ask);
 	}
 }
 
@@ -295,7 +294,7 @@ static void send_truncated(Rdns *rdns)
 		TAILQ_REMOVE(&rdns->truncated, query, truncated_link);
 		query->truncated = false;
 		query->over_tcp = true;
-		rdns_route_ask(query->route, &query->addr, true, &query->ask);
+		rdns_route_ask(query->route, true, &query->ask);
 	}
 }
 
@@ -312,9 +311,9 @@ static void send_probe(Rdns *rdns)
 	query->ask.reply = query_reply;
 	query->rdns = rdns;
 	query->route = rdns->route;
-	query->addr = addr;
+	query->ask.addr = addr;
 	rdns->counts.sent++;
-	rdns_route_ask(query->route, &addr, false, &query->ask);
+	rdns_route_ask(query->route, false, &query->ask);
 }
 
 /* Deadlines that c-ares has let pass. The query is its own from now on. */
@@ -328,7 +327,7 @@ static void end_overdue(Rdns *rdns)
 		entry = query_leave(query);
 		query->route->failed = true;
 		if (!query->over_tcp)
-			rdns_health_timed_out(&rdns->health, &query->addr, rdns->now_ms);
+			rdns_health_timed_out(&rdns->health, &query->ask.addr, rdns->now_ms);
 		entry_answer(rdns, entry, RDNS_TIMEOUT, NULL, RDNS_FAILURE_TTL_SECONDS);
 	}
 }
@@ -451,7 +450,7 @@ static int lookup_new(Rdns *rdns, const IpAddr *addr, RdnsEntry **ret_entry)
 	}
 	query->ask.reply = query_reply;
 	query->rdns = rdns;
-	query->addr = *addr;
+	query->ask.addr = *addr;
 	query->entry = entry;
 	entry->query = query;
 	rdns_cache_insert(&rdns->cache, entry);

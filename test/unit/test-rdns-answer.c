@@ -122,6 +122,83 @@ static void test_header(void)
 	tap_ok(rdns_answer_read(&addr, message, len, &answer) == -EBADMSG, "no question");
 }
 
+static void test_strip(void)
+{
+	static uint8_t query[DNS_MESSAGE_MAX], message[DNS_MESSAGE_MAX];
+	static const struct {
+		const char *what;
+		size_t at;
+		uint8_t value;
+		bool v6, good;
+	} rows[] = {
+		{"the answer", 0, 0, false, true},
+		{"the answer for IPv6", 0, 0, true, true},
+		{"SERVFAIL", 3, 0x82, false, true},
+		{"TC", 2, 0x87, false, true},
+		{"a query", 2, 0x01, false, false},
+		{"a NOTIFY", 2, 0xa0, false, false},
+		{"two questions", 5, 2, false, false},
+		{"another type", TYPE_AT + 1, 1, false, false},
+		{"another class", TYPE_AT + 3, 3, false, false},
+		{"a question that ends nowhere", 12, 63, false, false},
+		{"a question that is a pointer", 12, 0xc0, false, false},
+		{"a question of another kind", 12, 0x40, false, false},
+	};
+	const DnsRule rule = {
+		.answers = {PTR_TO("mail.example.com")}, .authority = {SOA_FOR(1, 1)}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const IpAddr addr = address(rows[i].v6 ? "2001:db8::7" : "192.0.2.7");
+		uint8_t stripped[RDNS_STRIPPED_MAX] = {0};
+		size_t query_len = dns_query_write(&addr, 0x1234, query);
+		size_t len = dns_rule_answer(&rule, query, query_len, false, message), got;
+
+		if (rows[i].at)
+			message[rows[i].at] = rows[i].value;
+		got = rdns_answer_strip(message, len, stripped);
+		tap_ok(rows[i].good
+				? got == query_len && stripped[0] == 0x12 && stripped[1] == 0x34 &&
+					  stripped[2] == 0x81 && stripped[3] == message[3] &&
+					  !memcmp(stripped + 4, "\0\1\0\0\0\0\0\0", 8) &&
+					  !memcmp(stripped + 12, query + 12, got - 12) &&
+					  rdns_answer_is_for(&addr, message, len)
+				: !got,
+			"%s %s", rows[i].what,
+			rows[i].good ? "without its records" : "is not shown to c-ares");
+	}
+}
+
+/* Questions that we never ask: too long for the room, or written as a pointer into the header. */
+static void test_strip_foreign(void)
+{
+	static const struct {
+		const char *what, *name;
+		size_t len;
+	} rows[] = {
+		{"a long question", "\77" L63 "\77" L63 "\77" L63 "\0", 3 * 64 + 1},
+		{"one byte too long", "\77" L63 "\11abcdefghi\0", 64 + 10 + 1},
+		{"a pointer into the header", "\xc0\6", 2},
+		{"a label type that is not in use", "\x41", 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t message[512] = {0x12, 0x34, 0x81, 0x80, 0, 1};
+		/* A block of just this size, so that ASan sees each byte too far. */
+		uint8_t *stripped = malloc(RDNS_STRIPPED_MAX);
+		size_t len = 12;
+
+		if (!stripped)
+			exit(1);
+		memcpy(message + len, rows[i].name, rows[i].len);
+		len += rows[i].len;
+		memcpy(message + len, "\0\14\0\1", 4);
+		len += 4;
+		tap_ok(!rdns_answer_strip(message, len, stripped), "%s is not shown to c-ares",
+			rows[i].what);
+		free(stripped);
+	}
+}
+
 /* Random bytes in valid messages: whatever comes out is a status and, when it is OK, a host name. */
 static void test_damage(void)
 {
@@ -139,8 +216,8 @@ static void test_damage(void)
 		for (int round = 0; round < 1000 && ok; round++) {
 			size_t damaged =
 				dns_rule_answer(&rdns_cases[i].rule, query, len, true, message);
+			uint8_t stripped[RDNS_STRIPPED_MAX], *exact;
 			RdnsAnswer answer;
-			uint8_t *exact;
 
 			for (int n = 0; n < 1 + round % 4; n++) {
 				size_t from, to;
@@ -160,7 +237,9 @@ static void test_damage(void)
 				break;
 			memcpy(exact, message, damaged);
 			all++;
-			if (!rdns_answer_read(&addr, exact, damaged, &answer)) {
+			ok = rdns_answer_strip(exact, damaged, stripped) ==
+			     (damaged < len ? 0 : len);
+			if (ok && !rdns_answer_read(&addr, exact, damaged, &answer)) {
 				good++;
 				ok = answer.status == RDNS_OK
 					     ? is_host(answer.name)
@@ -189,6 +268,8 @@ int main(void)
 	}
 	test_cases();
 	test_header();
+	test_strip();
+	test_strip_foreign();
 	test_damage();
 	return tap_done();
 }
