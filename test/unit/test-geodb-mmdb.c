@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "geodb-sample.h"
 #include "geodb-tools.h"
-#include "mmdb-writer.h"
 #include "tap.h"
 
 static IpKey key_of(const char *text, IpFamily *ret_family)
@@ -459,30 +459,6 @@ static void test_entries(void)
 	}
 }
 
-/* A small database with something of everything. */
-static void write_sample(
-	StrBuf *file, unsigned ip_version, unsigned record_size, int kind, MmdbStyle style)
-{
-	static const char *const codes[] = {"US", "DE", "FR", "JP", "CN", "BR", "ZA", "AU"};
-	MmdbWriter w;
-
-	mmdb_writer_init(
-		&w, ip_version, record_size, kind == COUNTRY ? "Test-Country" : "Test-ASN");
-	for (uint32_t i = 0; i < 8; i++) {
-		uint32_t offset = kind == COUNTRY ? mmdb_writer_country(&w, style, codes[i])
-						  : mmdb_writer_network(&w, 64500 + i,
-							    span_from_string(codes[i]));
-
-		mmdb_writer_range(&w, IP_V4, (IpKey){0, (5U + i) << 24},
-			(IpKey){0, ((5U + i) << 24) + 300}, offset);
-		if (ip_version == 6)
-			mmdb_writer_range(&w, IP_V6, (IpKey){0x2a00000000000000 + i, i},
-				(IpKey){0x2a00000000000000 + i, 300}, offset);
-	}
-	mmdb_writer_finish(&w, file);
-	mmdb_writer_done(&w);
-}
-
 /* Replaces the bytes after the last occurrence of a text. */
 static void patch_after(StrBuf *file, const char *text, size_t skip, const char *bytes, size_t len)
 {
@@ -720,18 +696,6 @@ static void test_cut(void)
 
 /* ---- random damage ---- */
 
-static void write_csv_sample(StrBuf *csv, int kind)
-{
-	for (unsigned i = 0; i < 40; i++) {
-		if (i % 2)
-			strbuf_appendf(csv, "5.0.%u.0,5.0.%u.255,", i, i + i % 3);
-		else
-			strbuf_appendf(csv, "2a00:%x::,2a00:%x::ffff,", i, i + i % 3);
-		strbuf_append_string(
-			csv, kind == COUNTRY ? "DE\n" : "64500,\"A \"\"quoted\"\", name\"\n");
-	}
-}
-
 /* Bytes changed, overwritten, taken away; a bit turned. */
 static void random_damage(StrBuf *file)
 {
@@ -750,21 +714,6 @@ static void random_damage(StrBuf *file)
 		default: file->data[at] ^= (char)(1U << random_below(8)); break;
 		}
 	}
-}
-
-static void write_form(StrBuf *file, unsigned form, MmdbStyle style)
-{
-	int kind = form % 2 ? ASN : COUNTRY;
-
-	strbuf_reset(file);
-	if (form < 2)
-		write_csv_sample(file, kind);
-	else
-		write_sample(file, form % 4 < 2 ? 4 : 6,
-			form < 4   ? 24
-			: form < 6 ? 28
-				   : 32,
-			kind, style);
 }
 
 /* Asks both databases for the same addresses; whether they agree. */
@@ -795,7 +744,7 @@ static void test_random_damage(void)
 	_cleanup_strbuf_ StrBuf file = STRBUF_INIT;
 	unsigned refused = 0, accepted = 0, wrong = 0, other = 0;
 
-	for (unsigned i = 0; i < 8 * rounds; i++) {
+	for (unsigned i = 0; i < SAMPLE_FORMS * rounds; i++) {
 		unsigned form = i / rounds;
 		MmdbStyle style = i % 2 ? MMDB_FLAT : MMDB_NESTED;
 		_cleanup_(geodb_freep) GeoDb *whole = NULL, *db = NULL;
