@@ -253,6 +253,7 @@ static int walk_tree(Walk *walk, Why *ret_why)
 	walk->stack[walk->stack_count++] = (Step){0, IPKEY_ZERO, 0};
 	while (walk->stack_count) {
 		const Step step = walk->stack[--walk->stack_count];
+		/* Wraps around to nearly 2^64 for a record that leads into the gap between tree and data. */
 		uint64_t offset = step.record - frame->node_count - 16;
 		uint32_t value;
 		int r = 0;
@@ -261,7 +262,7 @@ static int walk_tree(Walk *walk, Why *ret_why)
 			continue;
 		if (step.record < frame->node_count) {
 			r = visit_node(walk, &step, ret_why);
-		} else if (step.record < frame->node_count + 16ULL || offset >= frame->data_size) {
+		} else if (offset >= frame->data_size) {
 			r = damaged(ret_why, "its tree leads out of its data");
 		} else {
 			r = entry_value(walk, (uint32_t)offset, &value, ret_why);
