@@ -6,8 +6,8 @@
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /*
- * Both readers take exactly what inet_pton(3) takes. By hand because millions of rows and lines hold addresses, and
- * because the text need not be copied to get a NUL behind it.
+ * Both readers take exactly what inet_pton(3) takes. By hand because millions of rows and lines
+ * hold addresses, and because the text need not be copied to get a NUL behind it.
  */
 
 /* No leading zeros: other programs read them as octal. */

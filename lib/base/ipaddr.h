@@ -28,7 +28,10 @@ typedef struct IpAddr {
  */
 int ipaddr_parse(Span text, IpAddr *ret_addr);
 
-/* Writes the canonical text (RFC 5952; "unknown" for IP_UNKNOWN), NUL-terminated; returns its length. */
+/*
+ * Writes the canonical text (RFC 5952; "unknown" for IP_UNKNOWN), NUL-terminated; returns its
+ * length.
+ */
 size_t ipaddr_format(const IpAddr *addr, char text[IP_TEXT_MAX]);
 
 static inline bool ipaddr_equal(const IpAddr *a, const IpAddr *b)
@@ -44,5 +47,8 @@ static inline bool ipaddr_equal(const IpAddr *a, const IpAddr *b)
  */
 const char *ipaddr_special_name(const IpAddr *addr);
 
-/* The first and last address of the i-th such range (they overlap, in no order); false: there are no more. */
+/*
+ * The first and last address of the i-th such range (they overlap, in no order); false: there are
+ * no more.
+ */
 bool ipaddr_special_range(size_t i, IpAddr *ret_first, IpAddr *ret_last);

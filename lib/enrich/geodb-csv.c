@@ -10,9 +10,9 @@ typedef struct Reader {
 	uint64_t line;
 	uint64_t rejected_line; /* the first one, and why */
 	const char *rejected_reason;
-	bool cut_off;  /* the last line has no end */
-	bool skipping; /* in a line that is too long, up to its end */
-	char *block; /* the bytes that were read and not yet taken: a piece of a line, then a block */
+	bool cut_off;   /* the last line has no end */
+	bool skipping;  /* in a line that is too long, up to its end */
+	char *block;    /* what was read and not yet taken: a piece of a line, then a block */
 	char *unquoted; /* the fields of one line that were quoted, without the quotes */
 } Reader;
 
@@ -182,7 +182,10 @@ static Reason parse_row(
 	return reason;
 }
 
-/* Names of columns: "start_ip,end_ip,country_code". No address begins with a letter and has no colon. */
+/*
+ * Names of columns: "start_ip,end_ip,country_code". No address begins with a letter and has no
+ * colon.
+ */
 static bool is_header(const char *p, const char *end, char *unquoted)
 {
 	Span fields[FIELDS_MAX];
@@ -236,7 +239,10 @@ static int take_line(Reader *reader, const char *p, const char *end)
 	return error;
 }
 
-/* Takes the lines that are complete; returns how many bytes are left of the one that isn't, or -errno. */
+/*
+ * Takes the lines that are complete; returns how many bytes are left of the one that isn't, or
+ * -errno.
+ */
 static ssize_t take_lines(Reader *reader, const char *p, size_t len)
 {
 	const char *end = p + len, *newline;

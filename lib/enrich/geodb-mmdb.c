@@ -12,7 +12,10 @@
 
 #define NO_NODE UINT64_MAX
 
-/* The keys that tell an entry of the kind when it does not say the value: MaxMind leaves out what is not known. */
+/*
+ * The keys that tell an entry of the kind when it does not say the value: MaxMind leaves out what
+ * is not known.
+ */
 static const char *const country_keys[] = {
 	"country", "registered_country", "represented_country", "continent", "traits", NULL};
 static const char *const asn_keys[] = {
@@ -253,7 +256,10 @@ static int walk_tree(Walk *walk, Why *ret_why)
 	walk->stack[walk->stack_count++] = (Step){0, IPKEY_ZERO, 0};
 	while (walk->stack_count) {
 		const Step step = walk->stack[--walk->stack_count];
-		/* Wraps around to nearly 2^64 for a record that leads into the gap between tree and data. */
+		/*
+		 * Wraps around to nearly 2^64 for a record that leads into the gap between tree
+		 * and data.
+		 */
 		uint64_t offset = step.record - frame->node_count - 16;
 		uint32_t value;
 		int r = 0;
@@ -305,8 +311,8 @@ static int walk_database(const MMDB_s *mmdb, MmdbFrame *frame, GeoRows *rows, Wh
 }
 
 /*
- * A copy of the file that nobody else can change: libmaxminddb maps what it opens, and a mapped file that
- * gets shorter kills the process (SIGBUS).
+ * A copy of the file that nobody else can change: libmaxminddb maps what it opens, and a mapped
+ * file that gets shorter kills the process (SIGBUS).
  */
 static int copy_file(int fd, off_t size, int *ret_copy)
 {

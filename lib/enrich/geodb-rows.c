@@ -47,7 +47,10 @@ void geo_country_code(uint32_t value, char ret_code[3])
 	ret_code[2] = '\0';
 }
 
-/* Where to cut: before the first byte of the character that doesn't fit. Bytes that are no UTF-8 are cut anywhere. */
+/*
+ * Where to cut: before the first byte of the character that doesn't fit. Bytes that are no UTF-8
+ * are cut anywhere.
+ */
 static size_t kept_length(Span text)
 {
 	size_t cut = GEO_ORGANISATION_MAX;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What is read from one database file, whatever its format: ranges with a value, by family. The value of a country
- * database is the code itself, that of an ASN database the number of a network (ASN and organisation).
+ * What is read from one database file, whatever its format: ranges with a value, by family. The
+ * value of a country database is the code itself, that of an ASN database the number of a network
+ * (ASN and organisation).
  */
 
 #include "enrich/intern.h"
@@ -27,8 +28,8 @@ int geo_rows_init(GeoRows *rows, GeoKind kind);
 void geo_rows_done(GeoRows *rows);
 
 /*
- * The value of a country code: two letters, upper-cased. 0 (unknown) for "", "-" and "ZZ", which databases use for what they do
- * not know. 0, or -EINVAL for anything else.
+ * The value of a country code: two letters, upper-cased. 0 (unknown) for "", "-" and "ZZ", which
+ * databases use for what they do not know. 0, or -EINVAL for anything else.
  */
 int geo_country_value(Span code, uint32_t *ret_value);
 
@@ -37,7 +38,8 @@ void geo_country_code(uint32_t value, char ret_code[3]);
 
 /*
  * The value of a network. ASN 0 is nobody's (RFC 7607): unknown. Of the organisation the first
- * GEO_ORGANISATION_MAX bytes are kept, less when that would cut a UTF-8 character. 0, -ENOMEM, -EFBIG.
+ * GEO_ORGANISATION_MAX bytes are kept, less when that would cut a UTF-8 character. 0, -ENOMEM,
+ * -EFBIG.
  */
 int geo_network_value(GeoRows *rows, uint32_t asn, Span organisation, uint32_t *ret_value);
 

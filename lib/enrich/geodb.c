@@ -10,7 +10,10 @@
 #include "enrich/geodb-mmdb.h"
 #include "enrich/iptrie.h"
 
-/* Larger than any database of countries or networks; City databases of the great vendors stay below it too. */
+/*
+ * Larger than any database of countries or networks; City databases of the great vendors stay
+ * below it too.
+ */
 #define FILE_SIZE_MAX ((off_t)512 << 20)
 
 /* What an address gets: the trie's values are indexes of these. 0 is all unknown. */
@@ -23,8 +26,8 @@ typedef struct Payload {
 } Payload;
 
 /*
- * The whole database is one block that starts with this: header, trie, payloads, text. It holds offsets and no pointers,
- * so that it can be written to a file and mapped as it is.
+ * The whole database is one block that starts with this: header, trie, payloads, text. It holds
+ * offsets and no pointers, so that it can be written to a file and mapped as it is.
  */
 typedef struct Image {
 	uint64_t magic;
@@ -74,13 +77,19 @@ static int pair_number(Pairs *pairs, uint32_t country, uint32_t network, uint32_
 	return 0;
 }
 
-/* One of the lists that lie on top of each other, while they are gone through from the lowest address up. */
+/*
+ * One of the lists that lie on top of each other, while they are gone through from the lowest
+ * address up.
+ */
 typedef struct Layer {
 	const IpSegments *segments;
 	size_t at;
 } Layer;
 
-/* The layer's value at the position; *next becomes the first address after it with another, if that is lower. */
+/*
+ * The layer's value at the position; *next becomes the first address after it with another, if
+ * that is lower.
+ */
 static uint32_t layer_value(Layer *layer, IpKey position, IpKey *next, bool *more)
 {
 	const IpSegments *segments = layer->segments;
@@ -338,7 +347,10 @@ static int load_both(
 	return r;
 }
 
-/* Lists of many megabytes came and went; without this they stay with the process as holes in its heap. */
+/*
+ * Lists of many megabytes came and went; without this they stay with the process as holes in its
+ * heap.
+ */
 static void give_back_memory(void)
 {
 #ifdef __GLIBC__

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Equal byte strings get equal numbers: 0, 1, 2, ... in the order of their first appearance. Keeps one copy of each.
- * The hash is keyed at random, so that nobody who writes into a database can slow it down.
+ * Equal byte strings get equal numbers: 0, 1, 2, ... in the order of their first appearance.
+ * Keeps one copy of each. The hash is keyed at random, so that nobody who writes into a database
+ * can slow it down.
  */
 
 #include "base/hash.h"

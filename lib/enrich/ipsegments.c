@@ -125,7 +125,10 @@ static int compare_start(const void *a, const void *b, void *userdata)
 	return ipkey_less(y, x) - ipkey_less(x, y);
 }
 
-/* Goes over all ranges by their start. Each step ends where a range starts or the top one ends: at most two steps a range. */
+/*
+ * Goes over all ranges by their start. Each step ends where a range starts or the top one ends:
+ * at most two steps a range.
+ */
 static void sweep(const IpSegments *segments, const uint32_t *order, Heap *heap, Output *output)
 {
 	const IpSegment *items = segments->items;
@@ -162,7 +165,10 @@ int ipsegments_flatten(IpSegments *segments)
 	Output output;
 
 	if (!segments->overlapping && !segments->unsorted) {
-		/* Already so, but for the values 0: what is written is never ahead of what is read. */
+		/*
+		 * Already so, but for the values 0: what is written is never ahead of what is
+		 * read.
+		 */
 		output = (Output){segments->items, 0};
 		for (size_t i = 0; i < segments->count; i++) {
 			IpSegment s = segments->items[i];

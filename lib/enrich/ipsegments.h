@@ -2,13 +2,17 @@
 #pragma once
 
 /*
- * Ranges of addresses that carry a value, of one family: collected in the order of a file, then flattened so
- * that every address has one value. The list owns its memory. At most IPSEGMENTS_MAX ranges are taken.
+ * Ranges of addresses that carry a value, of one family: collected in the order of a file, then
+ * flattened so that every address has one value. The list owns its memory. At most IPSEGMENTS_MAX
+ * ranges are taken.
  */
 
 #include "base/ipaddr.h"
 
-/* An address as a 128-bit number; IPv4 has hi 0. Two words, because 32-bit compilers have no 128-bit type. */
+/*
+ * An address as a 128-bit number; IPv4 has hi 0. Two words, because 32-bit compilers have no
+ * 128-bit type.
+ */
 typedef struct IpKey {
 	uint64_t hi, lo;
 } IpKey;
@@ -62,8 +66,8 @@ void ipsegments_done(IpSegments *segments);
 int ipsegments_add(IpSegments *segments, IpKey first, IpKey last, uint32_t value);
 
 /*
- * Afterwards the ranges are sorted and disjoint: where two overlapped the one that was added later holds.
- * Ranges of value 0 are dropped (after they have covered earlier ones), touching ones of equal value are joined. 0 or -ENOMEM
- * (then the list is as it was).
+ * Afterwards the ranges are sorted and disjoint: where two overlapped the one that was added
+ * later holds. Ranges of value 0 are dropped (after they have covered earlier ones), touching
+ * ones of equal value are joined. 0 or -ENOMEM (then the list is as it was).
  */
 int ipsegments_flatten(IpSegments *segments);

@@ -145,7 +145,10 @@ static int v4_add(IpTrieBuilder *builder, uint32_t first, uint32_t value)
 	return entries_add(&builder->v4, first & 0xffff, value);
 }
 
-/* A border between two addresses of one /64 ends with it: what comes after starts with a plain entry. */
+/*
+ * A border between two addresses of one /64 ends with it: what comes after starts with a plain
+ * entry.
+ */
 static int v6_end_cut(IpTrieBuilder *builder)
 {
 	uint64_t next = builder->v6_last.hi + 1;
@@ -358,7 +361,10 @@ uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr)
 	return chunk[(count + 1) / 2 + (uint32_t)(at - suffixes)];
 }
 
-/* The last of words[start] to words[end - 1] that is not above the word; the first one when all are. */
+/*
+ * The last of words[start] to words[end - 1] that is not above the word; the first one when all
+ * are.
+ */
 static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t end, uint64_t word)
 {
 	const uint64_t *at = words + start;
@@ -376,15 +382,14 @@ static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t e
 uint32_t iptrie_get_v6(const IpTrie *trie, IpKey addr)
 {
 	const uint32_t *root = trie->v6_root + (addr.hi >> 48);
-	uint32_t start = root[0], end = root[1], first, value;
+	uint32_t sample, first, end, value;
 
-	/* The sample before the chunk's first own one stands for the entries in front of that. */
-	first = last_not_above(trie->v6_sample, start / IPTRIE_SAMPLE,
-			(end - 1) / IPTRIE_SAMPLE + 1, addr.hi) *
-		IPTRIE_SAMPLE;
-	start = MAX(start, first);
-	end = MIN(end, first + IPTRIE_SAMPLE);
-	value = trie->v6_value[last_not_above(trie->v6_high, start, end, addr.hi)];
+	/* Entries of the chunks before and after do no harm: all are in one order. */
+	sample = last_not_above(trie->v6_sample, root[0] / IPTRIE_SAMPLE,
+		(root[1] - 1) / IPTRIE_SAMPLE + 1, addr.hi);
+	first = sample * IPTRIE_SAMPLE;
+	end = MIN(root[1], first + IPTRIE_SAMPLE);
+	value = trie->v6_value[last_not_above(trie->v6_high, first, end, addr.hi)];
 	if (UNLIKELY(value & IPTRIE_INSIDE)) {
 		root = trie->inside_root + (value & ~IPTRIE_INSIDE);
 		value = trie->inside_value[last_not_above(

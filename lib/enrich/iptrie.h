@@ -2,20 +2,23 @@
 #pragma once
 
 /*
- * From an address to a number, in one search ("D16R", after DXR by Zec, Rizzo and Mikuc, 2012): the whole space
- * is cut at borders, each of which starts a stretch of one value.
+ * From an address to a number, in one search ("D16R", after DXR by Zec, Rizzo and Mikuc, 2012):
+ * the whole space is cut at borders, each of which starts a stretch of one value.
  *
- * IPv4: the upper 16 bits name a chunk; v4_root[chunk] to v4_root[chunk + 1] is where it lies in v4_chunks. It has first the
- * lower 16 bits where each of its n entries starts (uint16_t, ascending, beginning with 0, padded to a whole word), then the n
- * values. Both lie together because most chunks are no longer than a cache line or two.
- * IPv6: the upper 16 bits name a chunk, v6_root[chunk] to v6_root[chunk + 1] are its entries: v6_high holds the upper 64 bits
- * where each starts, v6_value what holds from there on; the first entry of a chunk starts at the chunk's first address. v6_sample
- * has every IPTRIE_SAMPLE-th of v6_high, so that most steps of the search stay in little memory. A /64 that is cut further inside
- * has a v6_value of IPTRIE_INSIDE | n: its pieces are inside_root[n] to inside_root[n + 1], inside_low where they
- * start, beginning with 0, and inside_value.
+ * IPv4: the upper 16 bits name a chunk; v4_root[chunk] to v4_root[chunk + 1] is where it lies in
+ * v4_chunks. It has first the lower 16 bits where each of its n entries starts (uint16_t,
+ * ascending, beginning with 0, padded to a whole word), then the n values. Both lie together
+ * because most chunks are no longer than a cache line or two.
+ * IPv6: the upper 16 bits name a chunk, v6_root[chunk] to v6_root[chunk + 1] are its entries:
+ * v6_high holds the upper 64 bits where each starts, v6_value what holds from there on; the first
+ * entry of a chunk starts at the chunk's first address. v6_sample has every IPTRIE_SAMPLE-th of
+ * v6_high, so that most steps of the search stay in little memory. A /64 that is cut further
+ * inside has a v6_value of IPTRIE_INSIDE | n: its pieces are inside_root[n] to inside_root[n +
+ * 1], inside_low where they start, beginning with 0, and inside_value.
  *
- * The arrays lie in one block of memory that the owner provides; the layout says where, as offsets, so that the
- * block can be moved, written to a file and mapped. Numbers are in the machine's byte order.
+ * The arrays lie in one block of memory that the owner provides; the layout says where, as
+ * offsets, so that the block can be moved, written to a file and mapped. Numbers are in the
+ * machine's byte order.
  */
 
 #include "enrich/ipsegments.h"
@@ -25,7 +28,10 @@
 #define IPTRIE_CHUNKS 65536U
 #define IPTRIE_SAMPLE 16U
 
-/* An array in a block: where it starts, counted from the block's start, and how many elements it has. */
+/*
+ * An array in a block: where it starts, counted from the block's start, and how many elements it
+ * has.
+ */
 typedef struct BlockArray {
 	uint64_t offset, count;
 } BlockArray;
@@ -50,8 +56,9 @@ void iptrie_builder_free(IpTrieBuilder *builder);
 DEFINE_CLEANUP(IpTrieBuilder *, iptrie_builder_freep, iptrie_builder_free)
 
 /*
- * From first on all addresses of the family have the value, until the next border. Ascending; a value that holds already is no
- * border. 0, -EINVAL (not ascending, value above IPTRIE_VALUE_MAX, not a v4 number), -EFBIG, -ENOMEM.
+ * From first on all addresses of the family have the value, until the next border. Ascending; a
+ * value that holds already is no border. 0, -EINVAL (not ascending, value above IPTRIE_VALUE_MAX,
+ * not a v4 number), -EFBIG, -ENOMEM.
  */
 int iptrie_builder_add(IpTrieBuilder *builder, IpFamily family, IpKey first, uint32_t value);
 
@@ -59,8 +66,8 @@ int iptrie_builder_add(IpTrieBuilder *builder, IpFamily family, IpKey first, uin
 uint64_t iptrie_builder_segments(const IpTrieBuilder *builder, IpFamily family);
 
 /*
- * Completes the trie and says where its arrays will lie in a block, from *offset on; *offset then is the first byte behind them.
- * 0 or -ENOMEM. Nothing can be added after that.
+ * Completes the trie and says where its arrays will lie in a block, from *offset on; *offset then
+ * is the first byte behind them. 0 or -ENOMEM. Nothing can be added after that.
  */
 int iptrie_builder_finish(IpTrieBuilder *builder, uint64_t *offset, IpTrieLayout *ret_layout);
 

@@ -122,7 +122,10 @@ static bool item_read(const Section *s, uint32_t at, Item *ret_item)
 	return size_is_valid(&item);
 }
 
-/* The item at an offset, or the one that it points to; *ret_next is the offset behind the former. Pointers to pointers are not allowed. */
+/*
+ * The item at an offset, or the one that it points to; *ret_next is the offset behind the former.
+ * Pointers to pointers are not allowed.
+ */
 static bool item_resolve(const Section *s, uint32_t at, Item *ret_item, uint32_t *ret_next)
 {
 	Item item;
@@ -144,7 +147,10 @@ static bool is_checked(const Section *s, uint32_t at)
 
 static bool check_item(const Section *s, uint32_t at, unsigned depth, uint32_t *ret_next);
 
-/* A cycle goes through a map or array each time, so DEPTH_MAX ends it: only what turned out sound is remembered. */
+/*
+ * A cycle goes through a map or array each time, so DEPTH_MAX ends it: only what turned out sound
+ * is remembered.
+ */
 static bool check_target(const Section *s, uint32_t at, unsigned depth)
 {
 	uint32_t next;
@@ -214,7 +220,10 @@ static bool find_number(
 	return true;
 }
 
-/* Whether all elements of a map or array of the metadata are strings (libmaxminddb loses memory when they are not). */
+/*
+ * Whether all elements of a map or array of the metadata are strings (libmaxminddb loses memory
+ * when they are not).
+ */
 static bool all_strings(const Section *s, const Item *list)
 {
 	uint64_t n = (uint64_t)list->size * (list->type == TYPE_MAP ? 2 : 1);

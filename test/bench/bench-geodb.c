@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How fast the real databases (test/fetch-data) are built and asked, from the text of an address to country, ASN and
- * organisation, beside libmaxminddb with the same data and the same addresses in the same run: the median of five rounds, in CPU time.
+ * How fast the real databases (test/fetch-data) are built and asked, from the text of an address
+ * to country, ASN and organisation, beside libmaxminddb with the same data and the same addresses
+ * in the same run: the median of five rounds, in CPU time.
  */
 #include <arpa/inet.h>
 #include <maxminddb.h>
@@ -18,7 +19,10 @@ typedef struct Query {
 	uint8_t len;
 } Query;
 
-/* What was found, summed up: both sides must come to the same, and the compiler can't leave out the work. */
+/*
+ * What was found, summed up: both sides must come to the same, and the compiler can't leave out
+ * the work.
+ */
 typedef struct Sum {
 	uint64_t countries, asns, text;
 } Sum;
@@ -119,7 +123,10 @@ static IpAddr random_v6(const Range *ranges, size_t count)
 	return addr;
 }
 
-/* Addresses of the public Internet: IPv4 anywhere, IPv6 (so many percent) in the networks that are in use. */
+/*
+ * Addresses of the public Internet: IPv4 anywhere, IPv6 (so many percent) in the networks that
+ * are in use.
+ */
 static void make_queries(Query *queries, const Range *ranges, size_t count, unsigned percent)
 {
 	for (uint32_t i = 0; i < QUERIES; i++) {

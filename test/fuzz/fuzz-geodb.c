@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * libFuzzer's entry. The first byte chooses a sample database (test/unit/geodb-sample.h); for 0 and 1 the rest is a CSV file
- * itself, for the others it is a list of changes to the sample: two bytes where, one byte what. No seeds are needed.
+ * libFuzzer's entry. The first byte chooses a sample database (test/unit/geodb-sample.h); for 0
+ * and 1 the rest is a CSV file itself, for the others it is a list of changes to the sample: two
+ * bytes where, one byte what. No seeds are needed.
  */
 
 #include "../unit/geodb-sample.h"

@@ -42,7 +42,10 @@ static void write_csv_sample(StrBuf *csv, int kind)
 	}
 }
 
-/* CSV, then MMDB with an IPv6 tree in 24 bits, IPv4 in 28, IPv6 in 32: each for countries and, the odd ones, ASNs. */
+/*
+ * CSV, then MMDB with an IPv6 tree in 24 bits, IPv4 in 28, IPv6 in 32: each for countries and,
+ * the odd ones, ASNs.
+ */
 #define SAMPLE_FORMS 8
 
 __attribute__((unused)) static void write_form(StrBuf *file, unsigned form, MmdbStyle style)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-/* What the tests of the address databases share: files in memory, answers as text, repeatable random numbers. */
+/*
+ * What the tests of the address databases share: files in memory, answers as text, repeatable
+ * random numbers.
+ */
 
 #include <stdio.h>
 #include <sys/mman.h>
@@ -124,7 +127,10 @@ __attribute__((unused)) static double cpu_seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* $MLS_TEST_DATA, or where test/fetch-data puts the files when nothing is said; heap memory; NULL: they are not there. */
+/*
+ * $MLS_TEST_DATA, or where test/fetch-data puts the files when nothing is said; heap memory;
+ * NULL: they are not there.
+ */
 __attribute__((unused)) static char *test_data_directory(void)
 {
 	const char *data = getenv("MLS_TEST_DATA"), *tests = getenv("MLS_TEST_CACHE");

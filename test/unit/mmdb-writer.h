@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Writes MMDB files (MaxMind DB 2.0), for tests: any record size, IPv4 and IPv6 trees, sapics' flat and MaxMind's nested
- * records. Out of memory is the end of the test.
+ * Writes MMDB files (MaxMind DB 2.0), for tests: any record size, IPv4 and IPv6 trees, sapics'
+ * flat and MaxMind's nested records. Out of memory is the end of the test.
  */
 
 #include "base/strbuf.h"
@@ -187,7 +187,10 @@ __attribute__((unused)) static uint32_t mmdb_writer_network(
 
 /* ---- tree ---- */
 
-/* Puts a record at a prefix, over what is there. The bits of the address are the topmost of key.hi, key.lo. */
+/*
+ * Puts a record at a prefix, over what is there. The bits of the address are the topmost of
+ * key.hi, key.lo.
+ */
 static void mmdb_writer_put(MmdbWriter *w, IpKey key, unsigned bits, MmdbRecord record)
 {
 	uint32_t node = 0;

@@ -2,7 +2,10 @@
 #include "geodb-tools.h"
 #include "tap.h"
 
-/* A database that is read, and what its addresses then are: "ADDRESS=WHAT|...", where WHAT is the country or "asn organisation", "" for unknown. */
+/*
+ * A database that is read, and what its addresses then are: "ADDRESS=WHAT|...", where WHAT is the
+ * country or "asn organisation", "" for unknown.
+ */
 static const struct {
 	const char *name;
 	int kind;

@@ -436,7 +436,10 @@ static void test_entries(void)
 		int r;
 
 		mmdb_writer_init(&w, 6, 28, "Test");
-		/* something that is known, so that one odd entry does not make it another kind of database */
+		/*
+		 * something that is known, so that one odd entry does not make it another kind of
+		 * database
+		 */
 		offset = entries[i].kind == COUNTRY
 				 ? mmdb_writer_country(&w, MMDB_FLAT, "FR")
 				 : mmdb_writer_network(&w, 64496, SPAN_LITERAL("First"));

@@ -2,9 +2,10 @@
 /*
  * run: timeout=180
  *
- * The databases that test/fetch-data brings, read by lib/enrich and by a reader of this test's own that knows nothing of it: each
- * border of each range, the addresses beside it, and a million random ones must have the same answer. The reference
- * paints the rows in the order of the file over the sorted addresses; for some addresses all rows are gone through.
+ * The databases that test/fetch-data brings, read by lib/enrich and by a reader of this test's
+ * own that knows nothing of it: each border of each range, the addresses beside it, and a million
+ * random ones must have the same answer. The reference paints the rows in the order of the file
+ * over the sorted addresses; for some addresses all rows are gone through.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -317,8 +318,8 @@ static GeoDb *open_noted(const char *name, Span content, int kind)
 }
 
 /*
- * Two databases that agree at each border of the one and beside it, and have equally many stretches, agree everywhere:
- * the other has all of these borders, and no more.
+ * Two databases that agree at each border of the one and beside it, and have equally many
+ * stretches, agree everywhere: the other has all of these borders, and no more.
  */
 static void compare_stretches(const GeoDb *a, const GeoDb *b, const char *name)
 {

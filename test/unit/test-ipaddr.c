@@ -101,7 +101,9 @@ static bool same_as_inet_pton(const char *text)
 	return false;
 }
 
-/* An address, or nearly one: random pieces put together, or a valid text with some bytes changed. */
+/*
+ * An address, or nearly one: random pieces put together, or a valid text with some bytes changed.
+ */
 static void random_text(char text[96])
 {
 	static const char *const pieces[] = {"::", ":", ".", "0", "1", "255", "256", "ffff", "01",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Flattening and the lookup structure against a search through all ranges: random ranges whose ends crowd around the borders of
- * chunks, of /64s and of the whole space.
+ * Flattening and the lookup structure against a search through all ranges: random ranges whose
+ * ends crowd around the borders of chunks, of /64s and of the whole space.
  */
 
 #include "enrich/iptrie.h"
