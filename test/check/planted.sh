@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=180
-# The checks must see what they are for: mistakes are planted in a copy of the tree, and each must be found.
+# run: alone timeout=300
+# The checks must see what they are for: mistakes are planted in a copy of the tree, and each must be found. Runs after the
+# others, so that lint has to look only at what was planted.
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
 COPY=$WORK/tree

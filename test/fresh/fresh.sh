@@ -3,7 +3,7 @@
 # run: alone timeout=1500
 # What a newcomer's machine sees: quickstart and the tests on Debian systems on which nothing is installed but apt, sudo and
 # git. Each system is made once by debootstrap and kept in the test cache; each run gets a throw-away overlay of it. Package
-# sources and network are this machine's own; nothing here is asserted of what the network answers.
+# sources, network and fetched test data are this machine's own; nothing is asserted of what the network answers.
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
 
@@ -53,7 +53,10 @@ new_system() { # SUITE
 	echo 'dev ALL=(ALL) NOPASSWD: ALL' >"$WORK/root/etc/sudoers.d/dev"
 	mkdir "$WORK/root/src"
 	(cd "$ROOT" && project_files . | tar -cT -) | tar -x -C "$WORK/root/src"
-	chroot "$WORK/root" chown -R "$2:" /src
+	# the data that tests read was fetched, or could not be, before this test
+	mkdir "$WORK/root/cache"
+	[ ! -d "$MLS_TEST_CACHE/data" ] || cp -a "$MLS_TEST_CACHE/data" "$WORK/root/cache/"
+	chroot "$WORK/root" chown -R "$2:" /src /cache
 }
 drop_system() {
 	umount -R -l "$WORK/root" 2>/dev/null
@@ -68,7 +71,7 @@ inside() { # USER COMMAND [ARG...]
 
 	shift
 	# shellcheck disable=SC2016  # the inner shell's
-	env -i HOME="$([ "$user" = root ] && echo /root || echo "/home/$user")" TERM=dumb LC_ALL=C.UTF-8 CI="${CI_INSIDE-}" MLS_SEED="$MLS_SEED" \
+	env -i HOME="$([ "$user" = root ] && echo /root || echo "/home/$user")" TERM=dumb LC_ALL=C.UTF-8 CI="${CI_INSIDE-}" MLS_SEED="$MLS_SEED" MLS_TEST_CACHE=/cache \
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
 		unshare --pid --fork --kill-child bash -c '
 			user=$1 root=$2
