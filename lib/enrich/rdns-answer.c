@@ -4,7 +4,10 @@
 #define HEADER_SIZE 12
 #define WIRE_NAME_MAX 255 /* RFC 1035, 2.3.4 */
 #define HOPS_MAX 16       /* CNAMEs in a row; resolvers give up at about as many */
-/* A hostile message over TCP has room for 5,900 records: they are not all worth comparing at each hop. */
+/*
+ * A hostile message over TCP has room for 5,900 records: they are not all worth comparing at each
+ * hop.
+ */
 #define RECORDS_MAX 256
 
 enum { TYPE_NS = 2, TYPE_CNAME = 5, TYPE_SOA = 6 };
@@ -39,8 +42,9 @@ static uint32_t read_u32(const Message *m, size_t at)
 }
 
 /*
- * Expands the name at offset at; *ret_end is where its bytes end there. A pointer must point
- * before the part of the name that holds it ("a prior occurrence", RFC 1035, 4.1.4), so that no loop is possible.
+ * Expands the name at offset at; *ret_end is where its bytes end there. A pointer must point before
+ * the part of the name that holds it ("a prior occurrence", RFC 1035, 4.1.4), so that no loop is
+ * possible.
  */
 static bool name_read(const Message *m, size_t at, Name *ret_name, size_t *ret_end)
 {
@@ -85,7 +89,10 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-/* Length bytes are at most 63, below the letters: the whole of it can be compared without regard to case. */
+/*
+ * Length bytes are at most 63, below the letters: the whole of it can be compared without regard to
+ * case.
+ */
 static bool name_equal(const Name *a, const Name *b)
 {
 	if (a->len != b->len)
@@ -260,7 +267,9 @@ static size_t question_read(const Message *m, Name *ret_question)
 {
 	size_t at;
 
-	/* QR set, opcode QUERY, one question: a server that sends our query back has not answered. */
+	/*
+	 * QR set, opcode QUERY, one question: a server that sends our query back has not answered.
+	 */
 	if (m->len < HEADER_SIZE || (m->data[2] & 0xf8) != 0x80 || read_u16(m, 4) != 1)
 		return 0;
 	if (!name_read(m, HEADER_SIZE, ret_question, &at) ||

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The question for the name of an address, and what a DNS message answers to it. Every byte of the message may come from
- * an attacker: whoever tries passwords often owns the reverse zone of the address. Read by hand, because
- * ares_parse_ptr_reply() has no TTL, takes the last PTR, drops all for one bad name and lets 437 characters through.
+ * The question for the name of an address, and what a DNS message answers to it. Every byte of the
+ * message may come from an attacker: whoever tries passwords often owns the reverse zone of the
+ * address. Read by hand, because ares_parse_ptr_reply() has no TTL, takes the last PTR, drops all
+ * for one bad name and lets 437 characters through.
  */
 
 #include "enrich/rdns.h"
@@ -33,8 +34,9 @@ void rdns_question(const IpAddr *addr, char text[RDNS_QUESTION_MAX]);
 #define RDNS_STRIPPED_MAX (12 + RDNS_QUESTION_MAX + 1 + 4)
 
 /*
- * The message as an answer without records, when its header and question are those of an answer to some PTR question of ours; its
- * length, else 0. That much may be shown to a library that would choke on the rest.
+ * The message as an answer without records, when its header and question are those of an answer to
+ * some PTR question of ours; its length, else 0. That much may be shown to a library that would
+ * choke on the rest.
  */
 size_t rdns_answer_strip(const void *message, size_t len, uint8_t ret_stripped[RDNS_STRIPPED_MAX]);
 
@@ -42,8 +44,8 @@ size_t rdns_answer_strip(const void *message, size_t len, uint8_t ret_stripped[R
 bool rdns_answer_is_for(const IpAddr *addr, const void *message, size_t len);
 
 /*
- * What message answers to the question for addr: follows CNAMEs (RFC 2317), takes the first PTR that is a host name: 1 to 253 bytes
- * of labels of 1 to 63 letters, digits, "-" and "_". 0, or -EBADMSG when it is no answer to
- * this question or can't be read.
+ * What message answers to the question for addr: follows CNAMEs (RFC 2317), takes the first PTR
+ * that is a host name: 1 to 253 bytes of labels of 1 to 63 letters, digits, "-" and "_". 0, or
+ * -EBADMSG when it is no answer to this question or can't be read.
  */
 int rdns_answer_read(const IpAddr *addr, const void *message, size_t len, RdnsAnswer *ret_answer);

@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * The entries of rdns: a table from address to entry with a random key (attackers choose the addresses), and the list of the
- * answered entries that nobody holds, the longest unused first, which is as long as its owner lets it be.
+ * The entries of rdns: a table from address to entry with a random key (attackers choose the
+ * addresses), and the list of the answered entries that nobody holds, the longest unused first,
+ * which is as long as its owner lets it be.
  *
- * An entry is in the table (asked or cached), or it is not (its time is over, or it was never worth keeping) and belongs to
- * those who hold it alone.
+ * An entry is in the table (asked or cached), or it is not (its time is over, or it was never worth
+ * keeping) and belongs to those who hold it alone.
  */
 
 #include <sys/queue.h>

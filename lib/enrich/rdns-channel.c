@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "enrich/rdns-channel.h"
 
-/* ares_query() and ares_getsock() are marked so since 1.28; their successors do not exist in 1.18. */
+/*
+ * ares_query() and ares_getsock() are marked so since 1.28; their successors do not exist in 1.18.
+ */
 #define CARES_NO_DEPRECATED
 #include <ares.h>
 
@@ -10,13 +12,19 @@
 
 #include "enrich/rdns-answer.h"
 
-/* Room for the answers to 256 questions that come at once; the kernel takes less where net.core.rmem_max says so. */
+/*
+ * Room for the answers to 256 questions that come at once; the kernel takes less where
+ * net.core.rmem_max says so.
+ */
 #define SOCKET_BUFFER_SIZE (1 << 20)
 
 /* What is read in one call of the owner, at most; the rest keeps the descriptor readable. */
 #define DATAGRAMS_MAX 1024
 
-/* Without EDNS servers send at most 512 bytes over UDP (RFC 1035, 4.2.1); those that send more shall not lose by it. */
+/*
+ * Without EDNS servers send at most 512 bytes over UDP (RFC 1035, 4.2.1); those that send more
+ * shall not lose by it.
+ */
 #define DATAGRAM_SIZE_MAX 4096
 
 typedef struct Datagram {
@@ -131,7 +139,10 @@ static const Datagram *inbox_find(const RdnsChannel *channel, const IpAddr *addr
 	return NULL;
 }
 
-/* One query at a time: over UDP there is only one, and over TCP the rest follows when there is room again. */
+/*
+ * One query at a time: over UDP there is only one, and over TCP the rest follows when there is room
+ * again.
+ */
 static ares_ssize_t socket_send(
 	ares_socket_t fd, const struct iovec *iov, int count, void *userdata)
 {
@@ -141,13 +152,17 @@ static ares_ssize_t socket_send(
 	if (channel->tcp)
 		return n;
 	/*
-	 * A connected UDP socket says at the next call that an earlier datagram was refused, and sends nothing
-	 * (udp(7)). c-ares would end this query, and the one that was refused would wait for its timeout. Once this one is
-	 * sent, its own refusal makes the socket readable, and then c-ares ends them all.
+	 * A connected UDP socket says at the next call that an earlier datagram was refused, and
+	 * sends nothing (udp(7)). c-ares would end this query, and the one that was refused would
+	 * wait for its timeout. Once this one is sent, its own refusal makes the socket readable,
+	 * and then c-ares ends them all.
 	 */
 	for (int i = 0; n < 0 && errno == ECONNREFUSED && i < 8; i++)
 		n = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
-	/* No room to send it is as if it were lost on the way: c-ares would take it for the server's fault. */
+	/*
+	 * No room to send it is as if it were lost on the way: c-ares would take it for the
+	 * server's fault.
+	 */
 	if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
 		return (ares_ssize_t)iov->iov_len;
 	return n;
@@ -208,8 +223,8 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 	_cleanup_(rdns_channel_freep) RdnsChannel *channel = NULL;
 	char lookups[] = "b";
 	/*
-	 * Everything that c-ares would otherwise take from resolv.conf, nsswitch.conf, RES_OPTIONS, LOCALDOMAIN and
-	 * the host name is set: it then opens none of them.
+	 * Everything that c-ares would otherwise take from resolv.conf, nsswitch.conf, RES_OPTIONS,
+	 * LOCALDOMAIN and the host name is set: it then opens none of them.
 	 */
 	struct ares_options ares = {
 		.flags = ARES_FLAG_STAYOPEN | (options->tcp ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC),
@@ -225,8 +240,8 @@ int rdns_channel_new(const RdnsChannelOptions *options, const RdnsCallbacks *cal
 	int r;
 
 	/*
-	 * With one server its SERVFAIL is the answer. With several c-ares shall go on to the next one, as libc
-	 * does; when all fail it says ARES_ECONNREFUSED.
+	 * With one server its SERVFAIL is the answer. With several c-ares shall go on to the next
+	 * one, as libc does; when all fail it says ARES_ECONNREFUSED.
 	 */
 	if (options->servers->count == 1)
 		ares.flags |= ARES_FLAG_NOCHECKRESP;
@@ -320,8 +335,8 @@ void rdns_channel_dispatch(RdnsChannel *channel, int fd, unsigned events)
 
 	if (fd < 0) {
 		/*
-		 * After the owner was kept for long (a slow disk) answers wait in the sockets, and it may come to the timeouts
-		 * first: what has arrived shall not be taken as lost.
+		 * After the owner was kept for long (a slow disk) answers wait in the sockets, and
+		 * it may come to the timeouts first: what has arrived shall not be taken as lost.
 		 */
 		mask = (unsigned)ares_getsock(channel->ares, fds, ARES_GETSOCK_MAXNUM);
 		for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++)
@@ -340,6 +355,9 @@ int64_t rdns_channel_timeout(const RdnsChannel *channel)
 	left = ares_timeout(channel->ares, NULL, &tv);
 	if (!left)
 		return -1;
-	/* It cuts off what is below a millisecond: without the 1 the owner would wake up early, many times. */
+	/*
+	 * It cuts off what is below a millisecond: without the 1 the owner would wake up early,
+	 * many times.
+	 */
 	return (int64_t)left->tv_sec * 1000 + left->tv_usec / 1000 + 1;
 }

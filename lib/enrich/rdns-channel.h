@@ -2,14 +2,17 @@
 #pragma once
 
 /*
- * One c-ares channel to a fixed list of servers, over UDP or over TCP: PTR questions go out, messages come back. It knows nothing
- * of entries, caches and limits. UDP and TCP are channels of their own, because c-ares ends the UDP queries of
- * a server too when its TCP connection fails, and who owns a reverse zone decides which answers need TCP.
+ * One c-ares channel to a fixed list of servers, over UDP or over TCP: PTR questions go out,
+ * messages come back. It knows nothing of entries, caches and limits. UDP and TCP are channels of
+ * their own, because c-ares ends the UDP queries of a server too when its TCP connection fails, and
+ * who owns a reverse zone decides which answers need TCP.
  *
- * Over UDP c-ares sees headers and questions alone, and reply() gets the message as it came: since 1.28 c-ares takes messages apart
- * itself, and one that it can't read costs the connection, with all queries that are on it.
+ * Over UDP c-ares sees headers and questions alone, and reply() gets the message as it came: since
+ * 1.28 c-ares takes messages apart itself, and one that it can't read costs the connection, with
+ * all queries that are on it.
  *
- * reply() may come from inside rdns_channel_ask() and must then not use this channel; it comes exactly once for each question.
+ * reply() may come from inside rdns_channel_ask() and must then not use this channel; it comes
+ * exactly once for each question.
  */
 
 #include "enrich/rdns-servers.h"
@@ -50,7 +53,10 @@ DEFINE_CLEANUP(RdnsChannel *, rdns_channel_freep, rdns_channel_free)
 
 void rdns_channel_ask(RdnsChannel *channel, RdnsAsk *ask);
 
-/* Events on fd, which need not be this channel's; fd -1: reads what has come, then looks at the timeouts. */
+/*
+ * Events on fd, which need not be this channel's; fd -1: reads what has come, then looks at the
+ * timeouts.
+ */
 void rdns_channel_dispatch(RdnsChannel *channel, int fd, unsigned events);
 /* Milliseconds until rdns_channel_dispatch(-1) is due; -1: nothing to wait for. */
 int64_t rdns_channel_timeout(const RdnsChannel *channel);

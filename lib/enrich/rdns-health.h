@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Whether the name servers answer at all. After 64 timeouts in a row without one answer they count as dead, so that they do not turn a
- * backlog into hours: who asks is refused at once, and once a second an address that was refused is tried, until
- * anything is answered. When nobody has asked for a minute nothing is tried any more (an idle daemon shall not wake up); the next one who asks
+ * Whether the name servers answer at all. After 64 timeouts in a row without one answer they count
+ * as dead, so that they do not turn a backlog into hours: who asks is refused at once, and once a
+ * second an address that was refused is tried, until anything is answered. When nobody has asked
+ * for a minute nothing is tried any more (an idle daemon shall not wake up); the next one who asks
  * is let through, and one more timeout is enough. Start it with zero.
  */
 

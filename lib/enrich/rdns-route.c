@@ -6,7 +6,9 @@ static int open_channel(RdnsRoute *route, bool tcp, RdnsChannel **ret_channel)
 	const RdnsChannelOptions options = {
 		.servers = &route->servers,
 		.tcp = tcp,
-		/* c-ares asks every server for each try: all of it shall end by the one deadline. */
+		/*
+		 * c-ares asks every server for each try: all of it shall end by the one deadline.
+		 */
 		.timeout_ms = MAX(route->timeout_ms / (unsigned)route->servers.count, 1U),
 		.tries = route->tries,
 	};

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The way to one list of servers with one set of time limits: a channel for UDP, and one for TCP from the first question
- * that needs it. A reload makes a new route; the old one goes when no query that somebody waits for is left on it.
+ * The way to one list of servers with one set of time limits: a channel for UDP, and one for TCP
+ * from the first question that needs it. A reload makes a new route; the old one goes when no query
+ * that somebody waits for is left on it.
  */
 
 #include <sys/queue.h>
@@ -18,6 +19,7 @@ struct RdnsRoute {
 	RdnsChannel *udp, *tcp; /* tcp may be NULL */
 	/* What follows is kept by rdns. */
 	uint64_t made_ms;
+	bool obsolete;               /* its servers are no longer asked */
 	bool failed;                 /* a query was refused or timed out */
 	size_t live;                 /* queries with an entry */
 	TAILQ_ENTRY(RdnsRoute) link; /* in the list of the old ones */

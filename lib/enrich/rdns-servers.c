@@ -70,7 +70,8 @@ static int server_parse(Span text, RdnsServer *ret_server)
 	} else {
 		host = cut(text, ':', &port);
 		if (port.data && memchr(port.data, ':', port.len)) {
-			host = text; /* two colons: an IPv6 address, which takes a port only in brackets */
+			/* Two colons: an IPv6 address, which takes a port only in brackets. */
+			host = text;
 			port = SPAN_MISSING;
 		}
 	}
@@ -85,8 +86,8 @@ static int server_parse(Span text, RdnsServer *ret_server)
 		server.port = (uint16_t)number;
 	}
 	/*
-	 * "This host" (RFC 1122, 3.2.1.3) works for sending, but the answer comes from the loopback address, and c-ares
-	 * drops an answer from another address than the one it asked.
+	 * "This host" (RFC 1122, 3.2.1.3) works for sending, but the answer comes from the loopback
+	 * address, and c-ares drops an answer from another address than the one it asked.
 	 */
 	static const uint8_t any[sizeof(server.addr.bytes)];
 	if (!memcmp(server.addr.bytes, any, sizeof(any))) {

@@ -22,15 +22,16 @@ typedef struct RdnsServers {
 } RdnsServers;
 
 /*
- * Reads "192.0.2.1, 192.0.2.1:5353, ::1, [::1], [::1]:53" (blanks around commas do not count, the port is 53 when
- * there is none; an IPv6 address may have a scope: [fe80::1%eth0]:53). 0; an empty text gives count 0; -EINVAL with the item in *ret_why.
+ * Reads "192.0.2.1, 192.0.2.1:5353, ::1, [::1], [::1]:53" (blanks around commas do not count, the
+ * port is 53 when there is none; an IPv6 address may have a scope: [fe80::1%eth0]:53). 0; an empty
+ * text gives count 0; -EINVAL with the item in *ret_why.
  */
 int rdns_servers_parse(Span text, RdnsServers *ret_servers, Why *ret_why);
 
 /*
- * The first three nameserver lines of resolv.conf(5), as libc takes them; 127.0.0.1 when there is none or the file
- * can't be read. Lines that are not an address do not count; a port is
- * understood as above. 0, or -ENOMEM, -EMFILE, -ENFILE when it is us who could not look.
+ * The first three nameserver lines of resolv.conf(5), as libc takes them; 127.0.0.1 when there is
+ * none or the file can't be read. Lines that are not an address do not count; a port is understood
+ * as above. 0, or -ENOMEM, -EMFILE, -ENFILE when it is us who could not look.
  */
 int rdns_servers_read(const char *resolv_conf_path, RdnsServers *ret_servers);
 

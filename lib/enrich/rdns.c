@@ -92,6 +92,10 @@ static void route_replace(Rdns *rdns, RdnsRoute *route)
 /* What was found out about the old servers says nothing of the new ones. */
 static void servers_replace(Rdns *rdns, RdnsRoute *route)
 {
+	for (RdnsRoute *old = TAILQ_FIRST(&rdns->old); old; old = TAILQ_NEXT(old, link))
+		old->obsolete = true;
+	if (rdns->route)
+		rdns->route->obsolete = true;
 	route_replace(rdns, route);
 	rdns->health = (RdnsHealth){0};
 }
@@ -107,7 +111,10 @@ static int route_new(Rdns *rdns, const RdnsServers *servers, RdnsRoute **ret_rou
 	return r;
 }
 
-/* Other servers in resolv.conf? Read anew, not compared by its times: two changes within one tick of a clock have the same. */
+/*
+ * Other servers in resolv.conf? Read anew, not compared by its times: two changes within one tick
+ * of a clock have the same.
+ */
 static void resolv_conf_follow(Rdns *rdns)
 {
 	RdnsServers servers;
@@ -124,9 +131,10 @@ static void resolv_conf_follow(Rdns *rdns)
 }
 
 /*
- * New sockets after a failure. When an address of this host goes (DHCP, a changed uplink), a socket that was connected from it
- * fails for ever, and c-ares never closes one for that. A query that c-ares has lost track of goes as well. Not more often
- * than a query may take: so there are never more than a few old routes.
+ * New sockets after a failure. When an address of this host goes (DHCP, a changed uplink), a socket
+ * that was connected from it fails for ever, and c-ares never closes one for that. A query that
+ * c-ares has lost track of goes as well. Not more often than a query may take: so there are never
+ * more than a few old routes.
  */
 static void route_renew(Rdns *rdns)
 {
@@ -215,6 +223,16 @@ static void query_free(RdnsQuery *query)
 	free(query);
 }
 
+static void query_timed_out(const RdnsQuery *query)
+{
+	Rdns *rdns = query->rdns;
+
+	query->route->failed = true;
+	/* Over TCP it is asked only after an answer over UDP. */
+	if (!query->over_tcp && !query->route->obsolete)
+		rdns_health_timed_out(&rdns->health, &query->ask.addr, rdns->now_ms);
+}
+
 /* The end of a query, inside c-ares: nothing here may ask. */
 static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, size_t len)
 {
@@ -225,7 +243,8 @@ static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, 
 
 	switch (outcome) {
 	case RDNS_ASK_ANSWERED:
-		rdns_health_answered(&rdns->health);
+		if (!query->route->obsolete)
+			rdns_health_answered(&rdns->health);
 		if (rdns_answer_read(&query->ask.addr, message, len, &answer) < 0) {
 			answer.status = RDNS_TIMEOUT;
 		} else if (answer.truncated && !query->over_tcp && entry) {
@@ -239,10 +258,9 @@ static void query_reply(RdnsAsk *ask, RdnsOutcome outcome, const void *message, 
 		answer.status = RDNS_SERVER_FAILED;
 		break;
 	case RDNS_ASK_TIMED_OUT:
-		query->route->failed = true;
-		/* Over TCP it is asked only after an answer over UDP. */
-		if (entry && !query->over_tcp)
-			rdns_health_timed_out(&rdns->health, &query->ask.addr, rdns->now_ms);
+		/* The end of a probe, or of one whose deadline has passed, says nothing new. */
+		if (entry)
+			query_timed_out(query);
 		answer.status = RDNS_TIMEOUT;
 		break;
 	case RDNS_ASK_BROKEN: answer.status = RDNS_TIMEOUT; break;
@@ -325,9 +343,7 @@ static void end_overdue(Rdns *rdns)
 
 		next = TAILQ_NEXT(query, link);
 		entry = query_leave(query);
-		query->route->failed = true;
-		if (!query->over_tcp)
-			rdns_health_timed_out(&rdns->health, &query->ask.addr, rdns->now_ms);
+		query_timed_out(query);
 		entry_answer(rdns, entry, RDNS_TIMEOUT, NULL, RDNS_FAILURE_TTL_SECONDS);
 	}
 }
@@ -532,7 +548,10 @@ void rdns_dispatch(Rdns *rdns, int fd, unsigned events, uint64_t now_ms)
 		end_waiting(rdns, RDNS_TIMEOUT);
 	send_waiting(rdns);
 	routes_reap(rdns);
-	/* The callback may look up, and what that answers at once is the next call's: no loop without end here. */
+	/*
+	 * The callback may look up, and what that answers at once is the next call's: no loop
+	 * without end here.
+	 */
 	if (rdns->notify) {
 		rdns->notify = false;
 		rdns->callbacks.answered(rdns->callbacks.userdata);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * How many addresses a second rdns names, against a real name server with the zone that this program writes; each answer is compared. Also
- * what the integration test with nsd runs.
+ * How many addresses a second rdns names, against a real name server with the zone that this
+ * program writes; each answer is compared. Also what the integration test with nsd runs.
  */
 
 #include <getopt.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * A relay for UDP on loopback that keeps every datagram to the server for a while: the distance to a name server far away,
- * without privileges. It ends when its standard input does.
+ * A relay for UDP on loopback that keeps every datagram to the server for a while: the distance to
+ * a name server far away, without privileges. It ends when its standard input does.
  */
 
 #include <arpa/inet.h>

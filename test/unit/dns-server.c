@@ -558,7 +558,9 @@ void dns_server_set_rules(DnsServer *server, const DnsRule *rules, size_t rules_
 
 void dns_server_close_tcp(DnsServer *server)
 {
-	/* A listening socket that is shut down refuses at once; the thread's accept4() then fails. */
+	/*
+	 * A listening socket that is shut down refuses at once; the thread's accept4() then fails.
+	 */
 	(void)shutdown(server->tcp, SHUT_RDWR);
 }
 

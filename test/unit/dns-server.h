@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * A name server for tests, on loopback, UDP and TCP at one port that the kernel chooses, in a thread of its own. It answers PTR questions by
- * a table of rules: well, wrongly, late, or not at all. The rules must stay until they are replaced or the server is freed.
+ * A name server for tests, on loopback, UDP and TCP at one port that the kernel chooses, in a
+ * thread of its own. It answers PTR questions by a table of rules: well, wrongly, late, or not at
+ * all. The rules must stay until they are replaced or the server is freed.
  */
 
 #include "base/ipaddr.h"
@@ -26,8 +27,8 @@ typedef struct DnsRecord {
 	unsigned type;     /* 0 ends the list */
 	uint32_t ttl;
 	/*
-	 * The data as a name: labels with dots between, \DDD and \. as in zone files, "." the root. For an SOA the mname;
-	 * minimum is the last field.
+	 * The data as a name: labels with dots between, \DDD and \. as in zone files, "." the root.
+	 * For an SOA the mname; minimum is the last field.
 	 */
 	const char *name;
 	uint32_t minimum;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a server may answer to a PTR question and what is to come of it: read by test-rdns-answer as messages, and by test-rdns
- * through a server and c-ares.
+ * What a server may answer to a PTR question and what is to come of it: read by test-rdns-answer as
+ * messages, and by test-rdns through a server and c-ares.
  */
 
 #include "dns-server.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The owner that rdns wants, with poll(): for the tests and the benchmark. shift_ms moves its clock, so that a test of an
- * hour needs no hour.
+ * The owner that rdns wants, with poll(): for the tests and the benchmark. shift_ms moves its
+ * clock, so that a test of an hour needs no hour.
  */
 
 #include <poll.h>

@@ -199,7 +199,9 @@ static void test_strip_foreign(void)
 	}
 }
 
-/* Random bytes in valid messages: whatever comes out is a status and, when it is OK, a host name. */
+/*
+ * Random bytes in valid messages: whatever comes out is a status and, when it is OK, a host name.
+ */
 static void test_damage(void)
 {
 	static uint8_t query[DNS_MESSAGE_MAX], message[DNS_MESSAGE_MAX];
@@ -223,7 +225,10 @@ static void test_damage(void)
 				size_t from, to;
 
 				random = random * 6364136223846793005u + 1442695040888963407u;
-				/* The counts or the records: with another question it is no answer at once. */
+				/*
+				 * The counts or the records: with another question it is no answer
+				 * at once.
+				 */
 				from = damaged == RECORDS_AT || random >> 61 == 0 ? 6 : RECORDS_AT;
 				to = from == 6 ? 12 : damaged;
 				message[from + (random >> 33) % (to - from)] =

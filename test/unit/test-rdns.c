@@ -10,7 +10,10 @@
 #include "rdns-owner.h"
 #include "tap.h"
 
-/* Two tries of 250 and 500 ms. What comes much later than the deadline and its slack is too late, even on a loaded machine. */
+/*
+ * Two tries of 250 and 500 ms. What comes much later than the deadline and its slack is too late,
+ * even on a loaded machine.
+ */
 #define TIMEOUT_MS 250U
 #define DEADLINE_MS 750U
 #define LATE_MS (DEADLINE_MS + 100 + 1500)
@@ -218,7 +221,9 @@ static void test_nobody_there(void)
 		"connection refused: Errno 2");
 	stop(&owner);
 
-	/* The kernel tells one query that another one was refused; none may wait for its timeout. */
+	/*
+	 * The kernel tells one query that another one was refused; none may wait for its timeout.
+	 */
 	options.timeout_ms = 20000;
 	options.tries = 1;
 	start(&owner, &options);
@@ -870,7 +875,10 @@ static void test_new_sockets(void)
 	stop(&owner);
 }
 
-/* Answers that have arrived while the owner was away are not lost, even when it comes to the timeouts first. */
+/*
+ * Answers that have arrived while the owner was away are not lost, even when it comes to the
+ * timeouts first.
+ */
 static void test_owner_away(void)
 {
 	static const DnsRule rule = {.answers = {PTR_TO("x.example")}};
@@ -964,6 +972,30 @@ static void test_reconfigure(void)
 	tap_ok(!rdns_reconfigure(owner.rdns, &options, NULL) &&
 			expect(&owner, "192.0.2.5", RDNS_OK, "old.example"),
 		"and on again");
+	stop(&owner);
+}
+
+static void test_reconfigure_dead(void)
+{
+	static const DnsRule silent = {.kind = DNS_DROP};
+	static const DnsRule answering = {.answers = {PTR_TO("x.example")}};
+	_cleanup_(dns_server_freep) DnsServer *old = serve(&silent, 1), *new = serve(&answering, 1);
+	RdnsOptions options = options_for(dns_server_address(old));
+	RdnsOwner owner = {0};
+	RdnsEntry *entries[100];
+
+	start(&owner, &options);
+	for (unsigned i = 0; i < ARRAY_SIZE(entries); i++)
+		entries[i] = lookup_addr(&owner, address_of(i));
+	options.servers = dns_server_address(new);
+	(void)rdns_reconfigure(owner.rdns, &options, NULL);
+	owner.shift_ms += LATE_MS;
+	rdns_dispatch(owner.rdns, -1, 0, rdns_owner_now(&owner));
+	tap_ok(rdns_entry_status(entries[99]) == RDNS_TIMEOUT && !counts(&owner).resolver_dead &&
+			expect(&owner, "192.0.2.7", RDNS_OK, "x.example"),
+		"the old server's timeouts are not the new one's");
+	for (unsigned i = 0; i < ARRAY_SIZE(entries); i++)
+		rdns_entry_unref(owner.rdns, entries[i]);
 	stop(&owner);
 }
 
@@ -1177,6 +1209,7 @@ int main(void)
 	test_new_sockets();
 	test_owner_away();
 	test_reconfigure();
+	test_reconfigure_dead();
 	test_free_in_flight();
 	test_lookup_within_answered();
 	test_resolv_conf();
