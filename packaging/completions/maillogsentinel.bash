@@ -1,23 +1,31 @@
-# bash completion for maillogsentinel(8)                -*- shell-script -*-
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Completion of maillogsentinel(8) for bash.
 
-_maillogsentinel_words() {
-	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
-}
+_maillogsentinel()
+{
+	local -A options=(
+		[run]='-h --help'
+		[extract]='--from --stdout --no-dns --year -h --help'
+		[explain]='--json --year -h --help'
+		[lookup]='--json -h --help'
+		[check-config]='--dump -h --help'
+	)
+	local commands='run extract explain lookup check-config' words
+	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
 
-_maillogsentinel_files() {
-	compopt -o filenames 2>/dev/null
-	mapfile -t COMPREPLY < <(compgen -f -- "$1")
-}
-
-_maillogsentinel() {
-	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local command='' options='' arguments='' i
-
-	COMPREPLY=()
+	# "--from=FILE" comes as three words
+	if [[ $before == '=' ]]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [[ $cur == '=' ]]; then
+		cur=''
+	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-c | --config) i=$((i + 1)) ;;
+		-c | --config)
+			[[ ${COMP_WORDS[i + 1]-} == '=' ]] && ((i++))
+			((i++))
+			;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -26,39 +34,24 @@ _maillogsentinel() {
 		esac
 	done
 
-	case $command in
-	'')
-		options='-c --config -h --help -V --version'
-		arguments='run extract explain lookup check-config'
-		case $before in -c | --config) _maillogsentinel_files "$word" && return ;; esac
+	COMPREPLY=()
+	case $command:$before in
+	:-c | :--config | extract:--from)
+		compopt -o default # readline's own completion of file names
+		return
 		;;
-	run) options='-h --help' ;;
-	extract)
-		options='--from --stdout --no-dns --year -h --help'
-		case $before in
-		--from) _maillogsentinel_files "$word" && return ;;
-		--year) return ;;
-		esac
-		;;
-	explain)
-		options='--json --year -h --help'
-		arguments=FILE
-		case $before in --year) return ;; esac
-		;;
-	lookup) options='--json -h --help' ;;
-	check-config) options='--dump -h --help' ;;
+	extract:--year | explain:--year) return ;;
 	esac
-
-	case $word in
-	-*) _maillogsentinel_words "$options" "$word" ;;
-	*)
-		if [[ $arguments == FILE ]]; then
-			_maillogsentinel_files "$word"
-		else
-			_maillogsentinel_words "$arguments" "$word"
-		fi
-		;;
-	esac
-}
-
-complete -F _maillogsentinel maillogsentinel
+	if [[ ! $command ]]; then
+		words=$commands
+		[[ $cur != -* ]] || words='-c --config -h --help -V --version'
+	elif [[ $command == explain && $cur != -* ]]; then
+		compopt -o default
+		return
+	elif [[ $command == lookup && $cur != -* ]]; then
+		return
+	else
+		words=${options[$command]-}
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+} && complete -F _maillogsentinel maillogsentinel

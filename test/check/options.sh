@@ -1,272 +1,253 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: packages=zsh
-# What the program offers and what is written about it are the same, in both directions: the commands and their options in
-# --help, the manual and the completions; the options of the configuration in `check-config --dump`, its manual and the
-# default file. Usage: options.sh [BUILD-DIRECTORY]
+# What the program says of its commands, options and configuration, and what the manuals, the default configuration and the
+# completions say, is the same, in both directions. Checks the tree that the first argument names, or this one,
+# against the release build.
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
-
-PROGRAM=''
-for program in ${1:+"$1/daemon/maillogsentinel"} "$MLS_PROGRAM" "$ROOT"/build/{clang,asan,release,dev}/daemon/maillogsentinel; do
-	[ -x "$program" ] && PROGRAM=$program && break
-done
-[ -n "$PROGRAM" ] || tap_skip_all "the program is not built"
-
-# ---- what the program says --------------------------------------------------------------------
-
-help_commands() {
-	"$PROGRAM" --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'
-}
-
-# "COMMAND -x", "COMMAND --long", "COMMAND --long ARG", a line each; the options before the command are those of "all"
-help_options() {
-	local command
-
-	for command in all $(help_commands); do
-		if [ "$command" = all ]; then "$PROGRAM" --help; else "$PROGRAM" "$command" --help; fi |
-			awk -v command="$command" '
-				/^Options:/ { on = 1; next }
-				/^$/ { on = 0 }
-				on {
-					sub(/^ */, ""); sub(/  .*/, "")
-					n = split($0, part, ", ")
-					argument = part[n] ~ / / ? substr(part[n], index(part[n], " ")) : ""
-					for (i = 1; i <= n; i++) {
-						sub(/ .*/, "", part[i])
-						print command " " part[i] argument
-					}
-				}'
-	done
-}
-
-# The manual says once that every command has --help.
-without_help() { awk '$1 == "all" || ($2 != "-h" && $2 != "--help")'; }
-
-# "GROUP.KEY"
-dump_keys() {
-	"$PROGRAM" -c /dev/null check-config --dump 2>/dev/null |
-		awk '/^[A-Za-z_]+: \{/ { sub(/:.*/, ""); group = $0 } /^\t[a-z_]+ = / { print group "." $1 }'
-}
-
-# ---- what is written --------------------------------------------------------------------------
-
-# As help_options, from the descriptions. In the manual arguments are small letters.
-manual_options() { # TREE
-	awk '
-		/^\.Sh / { command = /DESCRIPTION/ ? "all" : "" ; commands = /COMMANDS/ }
-		/^\.It Cm / && commands { command = $3 }
-		/^\.It Fl / && command != "" {
-			argument = match($0, / Ar [a-z]+$/) ? " " toupper(substr($0, RSTART + 4)) : ""
-			for (i = 3; i <= NF && $i != "Ar"; i++) if ($i != ",") print command " -" $i argument
-		}' "$1/daemon/maillogsentinel.8" | sort
-}
-
-# "COMMAND --long ARG", "COMMAND --long": what stands in brackets behind the command, in the synopsis (.Nm, then .Cm on its own
-# line) and where its description begins (.It Cm)
-synopsis_options() { # TREE SECTION
-	awk -v section="$2" '
-		/^\.Sh / { on = index($0, section) }
-		!on { next }
-		section == "SYNOPSIS" && /^\.Cm / { command = $2; head = 1 }
-		section == "COMMANDS" && /^\.It Cm / { command = $3; head = 1 }
-		/^\.It Fl / || !/^\./ { head = 0 }
-		head && !/^\.Op Fl c / {
-			line = $0
-			while (match(line, /Fl -[a-z-]+( Ar [a-z]+)?/)) {
-				n = split(substr(line, RSTART, RLENGTH), word, " ")
-				print command " -" word[2] (n == 4 ? " " toupper(word[4]) : "")
-				line = substr(line, RSTART + RLENGTH)
-			}
-		}' "$1/daemon/maillogsentinel.8" | sort
-}
-
-# The commands of the same two places
-manual_commands() { # TREE SECTION
-	awk -v section="$2" '
-		/^\.Sh / { on = index($0, section) }
-		on && section == "SYNOPSIS" && /^\.Cm / { print $2 }
-		on && section == "COMMANDS" && /^\.It Cm / { print $3 }' "$1/daemon/maillogsentinel.8"
-}
-
-# What bash offers after the words
-bash_offers() { # TREE WORD...
-	bash -c '
-		. "$1/packaging/completions/maillogsentinel.bash"
-		shift
-		COMP_WORDS=(maillogsentinel "$@") COMP_CWORD=$#
-		_maillogsentinel
-		[ ${#COMPREPLY[@]} -eq 0 ] || printf "%s\n" "${COMPREPLY[@]}"' bash "$@"
-}
-
-# "COMMAND -x" and "COMMAND --long", without arguments
-bash_options() { # TREE
-	local command
-
-	bash_offers "$1" - | sed 's/^/all /'
-	for command in $(bash_offers "$1" ''); do
-		bash_offers "$1" -c x "$command" - | sed "s/^/$command /"
-	done
-}
-
-zsh_commands() { # TREE
-	sed -n "s/^\t'\([a-z-]*\):.*'\$/\1/p" "$1/packaging/completions/_maillogsentinel"
-}
-
-# The letters and long names of a line are in braces or begin a quoted text; $help holds help.
-zsh_options() { # TREE
-	awk '
-		/^_arguments/ { command = "all" }
-		/^\t[a-z-]+\)$/ { command = "" }
-		/^\t\t?[a-z-]+\)$/ && inside { sub(/^\t+/, ""); sub(/\)$/, ""); command = $0; next }
-		/case \$words/ { inside = 1 }
-		command == "" { next }
-		{
-			if (/\$help/) print command " -h\n" command " --help"
-			line = $0
-			while (match(line, /\{-[^}]*\}|["\047]\*?--?[a-z][a-z-]*\[/)) {
-				names = substr(line, RSTART, RLENGTH)
-				line = substr(line, RSTART + RLENGTH)
-				gsub(/[]{}[*"\047]/, "", names)
-				n = split(names, name, ",")
-				for (i = 1; i <= n; i++) print command " " name[i]
-			}
-		}' "$1/packaging/completions/_maillogsentinel" | sort
-}
-
-# "GROUP.KEY = DEFAULT"
-default_values() { # TREE
-	awk '
-		/^[A-Za-z_]+: \{/ { sub(/:.*/, ""); group = $0 }
-		/^\t#[a-z_]+ = .*;$/ { sub(/^\t#/, ""); sub(/;$/, ""); print group "." $0 }' "$1/packaging/maillogsentinel.conf" | sort
-}
-
-# As default_values. In the manual the value stands behind "Default:"; what is no text there has no quotes here.
-manual_values() { # TREE
-	awk '
-		/^\.Ss / { group = $2 }
-		/^\.It Va [a-z_]+ No = Ar / { key = $3; type = $NF; default_next = 0 }
-		/^Default:$/ && key != "" { default_next = 1; next }
-		default_next {
-			value = $0
-			sub(/^\.(Qq ?)?((Li|Pa) ?)?/, "", value)
-			sub(/ ?[.,]$/, "", value)
-			print group "." key " = " (type ~ /^(truth|number)$/ ? value : "\"" value "\"")
-			default_next = 0
-			key = ""
-		}' "$1/daemon/maillogsentinel.conf.5" | sort
-}
-
-# "GROUP.KEY MIN to MAX"
-default_ranges() { # TREE
-	awk '
-		/^[A-Za-z_]+: \{/ { sub(/:.*/, ""); group = $0 }
-		/^\t# / { range = match($0, /\([0-9][^()]* to [0-9][^()]*\)$/) ? substr($0, RSTART + 1, RLENGTH - 2) : "" }
-		/^\t#[a-z_]+ = / {
-			if (range ~ / (ms|s|answers)$/) sub(/ [a-z]+$/, "", range)
-			if (range != "") print group "." substr($1, 2) " " range
-		}' "$1/packaging/maillogsentinel.conf" | sort
-}
-
-manual_ranges() { # TREE
-	awk '
-		/^\.Ss / { group = $2 }
-		/^\.It Va / { key = $3 }
-		match($0, /^[0-9]+( [KMG]iB)? to [0-9]+( [KMG]iB)?( [a-z]+)?\.$/) {
-			range = substr($0, 1, RLENGTH - 1)
-			sub(/ [a-z]+$/, "", range)
-			print group "." key " " range
-		}' "$1/daemon/maillogsentinel.conf.5" | sort
-}
-
-# ---- compared ---------------------------------------------------------------------------------
-
-# What only one of them has
-compare() { # NAME-A A NAME-B B
-	comm -23 <(sort <<<"$2") <(sort <<<"$4") | sed "/^$/d; s/^/only in $1: /"
-	comm -13 <(sort <<<"$2") <(sort <<<"$4") | sed "/^$/d; s/^/only in $3: /"
-}
-
-names() { awk '{ print $1, $2 }'; }
-
-commands=$(help_commands)
-options=$(help_options)
-keys=$(dump_keys)
-
-points=(
-	"the manual describes the commands" "its synopsis shows them" "the manual describes the options"
-	"its synopsis shows them too" "and so does the head of each description" "bash completes the commands" "bash completes the options" "zsh completes the commands"
-	"zsh completes the options" "the default file has the options of the configuration"
-	"the manual has them, with their defaults" "and with their ranges"
-)
-findings() { # TREE POINT
-	case $2 in
-	"${points[0]}") compare --help "$commands" manual "$(manual_commands "$1" COMMANDS)" ;;
-	"${points[1]}") compare --help "$commands" synopsis "$(manual_commands "$1" SYNOPSIS)" ;;
-	"${points[2]}") compare --help "$(without_help <<<"$options")" manual "$(manual_options "$1")" ;;
-	"${points[3]}") compare --help "$(without_help <<<"$options" | grep -v '^all ')" synopsis "$(synopsis_options "$1" SYNOPSIS)" ;;
-	"${points[4]}") compare --help "$(without_help <<<"$options" | grep -v '^all ')" headings "$(synopsis_options "$1" COMMANDS)" ;;
-	"${points[5]}") compare --help "$commands" bash "$(bash_offers "$1" '')" ;;
-	"${points[6]}") compare --help "$(names <<<"$options")" bash "$(bash_options "$1")" ;;
-	"${points[7]}") compare --help "$commands" zsh "$(zsh_commands "$1")" ;;
-	"${points[8]}") compare --help "$(names <<<"$options")" zsh "$(zsh_options "$1")" ;;
-	"${points[9]}") compare --dump "$keys" 'default file' "$(default_values "$1" | sed 's/ = .*//')" ;;
-	"${points[10]}") compare 'default file' "$(default_values "$1")" manual "$(manual_values "$1")" ;;
-	"${points[11]}") compare 'default file' "$(default_ranges "$1")" manual "$(manual_ranges "$1")" ;;
-	esac
-}
-
-tap_true "there is something to compare" \
-	test "$(wc -w <<<"$commands")" -ge 5 -a "$(wc -l <<<"$options")" -ge 15 -a "$(wc -l <<<"$keys")" -ge 15
-for point in "${points[@]}"; do
-	tap_none "$point" "$(findings "$ROOT" "$point")"
-done
-if command -v zsh >/dev/null; then
-	tap_true "zsh reads its completion" zsh -n "$ROOT/packaging/completions/_maillogsentinel"
-else
-	tap_skip "zsh reads its completion" "no zsh"
-fi
-tap_is "$(cd "$WORK" && touch 'a b.log' && bash_offers "$ROOT" explain a)" 'a b.log' "bash completes a file with a blank"
-tap_is "$(bash_offers "$ROOT" extract --year '')$(bash_offers "$ROOT" lookup '')" '' "bash offers nothing where it knows nothing"
-
-# ---- the comparison sees what it is for -------------------------------------------------------
-
-MANUAL=daemon/maillogsentinel.8 CONF=daemon/maillogsentinel.conf.5 FILE=packaging/maillogsentinel.conf
+TREE=$(realpath "${1:-$ROOT}")
+cd "$TREE" || exit 1
+MANUAL=daemon/maillogsentinel.8 CONF_MANUAL=daemon/maillogsentinel.conf.5 CONF=packaging/maillogsentinel.conf
 BASH_COMPLETION=packaging/completions/maillogsentinel.bash ZSH_COMPLETION=packaging/completions/_maillogsentinel
+[ -x "$MLS_PROGRAM_RELEASE" ] || tap_skip_all "no program at $MLS_PROGRAM_RELEASE"
 
-# With the mistake in a copy of the file, the point must fail.
-plant() { # POINT-NUMBER FILE SED-COMMAND
-	rm -rf "$WORK/tree"
-	mkdir -p "$WORK/tree/packaging"
-	cp -r "$ROOT/daemon" "$WORK/tree"
-	cp -r "$ROOT/packaging/." "$WORK/tree/packaging"
-	sed -i "$3" "$WORK/tree/$2"
-	if cmp -s "$ROOT/$2" "$WORK/tree/$2"; then
-		tap_fail "seen: $3 in $2"
-		tap_note "this changes nothing"
+program() { # ARG...
+	"$MLS_PROGRAM_RELEASE" "$@" 2>"$WORK/err"
+}
+
+# Prints what the two lists (one entry a line) don't share.
+differences() { # FILE WHAT SAID TRUE
+	comm -23 <(sort -u <<<"$3") <(sort -u <<<"$4") | sed -n "s^..*^$1: $2: '&' is not in the program^p"
+	comm -13 <(sort -u <<<"$3") <(sort -u <<<"$4") | sed -n "s^..*^$1: $2: '&' is missing^p"
+}
+
+# ---- the program --------------------------------------------------------------------------------
+# Reads a --help and prints its options as NAME|ARGUMENT|TEXT, a line each for the letter and the long name.
+read_options() {
+	sed -n '/^Options:/,/^$/p' | sed -nE \
+		-e 's/^  (-.), (--[a-z-]+)( ([A-Z]+))? +(.*)$/\1|\4|\5\n\2|\4|\5/p' -e t \
+		-e 's/^  (--[a-z-]+)( ([A-Z]+))? +(.*)$/\1|\3|\4/p'
+}
+
+mapfile -t commands < <(program --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p')
+# by command; "-" is what stands before one
+declare -A options arguments texts
+options[-]=$(program --help | read_options) arguments[-]=''
+for command in "${commands[@]}"; do
+	options[$command]=$(program "$command" --help | read_options)
+	arguments[$command]=$(program "$command" --help | sed -n "1s/.* $command\( \[OPTION\]...\)\? *//p")
+	texts[$command]=$(program --help | sed -nE "s/^  $command +(.*)/\1/p")
+done
+all_commands=$(printf '%s\n' "${commands[@]}")
+tap_true "the program has commands" [ "${#commands[@]}" -gt 4 ]
+
+# Prints the options of COMMAND, without the help that all have.
+names_of() { # COMMAND
+	if [ "$1" = - ]; then
+		cut -d'|' -f1 <<<"${options[-]}"
 	else
-		tap_true "seen: $3 in $2" test -n "$(findings "$WORK/tree" "${points[$1]}")"
+		cut -d'|' -f1 <<<"${options[$1]}" | grep -vxE -e '-h|--help'
 	fi
 }
 
-plant 0 $MANUAL '/^\.It Cm lookup/d'
-plant 1 $MANUAL 's/^\.Cm explain/.Cm explains/'
-plant 2 $MANUAL '/^\.It Fl -no-dns/d'
-plant 2 $MANUAL 's/^\.It Fl -stdout/.It Fl -stdout Ar file/'
-plant 2 $MANUAL 's/^\.It Fl V , /.It Fl v , /'
-plant 3 $MANUAL '/^\.Op Fl -dump/d'
-plant 3 $MANUAL 's/^\.Oo Fl -from Ar file Oc/.Oo Fl -from Oc/'
-plant 4 $MANUAL 's/^\.It Cm lookup Oo Fl -json Oc/.It Cm lookup/'
-plant 5 $BASH_COMPLETION "s/explain lookup/lookup/"
-plant 6 $BASH_COMPLETION 's/--stdout --no-dns/--stdout/'
-plant 6 $BASH_COMPLETION "s/'-c --config/'-c --configuration/"
-plant 7 $ZSH_COMPLETION "/^\t'run:/d"
-plant 8 $ZSH_COMPLETION '/--dump/d'
-plant 8 $ZSH_COMPLETION 's/{-V,--version}/{-v,--version}/'
-plant 9 $FILE '/#timeout_ms/d'
-plant 9 $FILE 's/#tries/#retries/'
-plant 10 $CONF 's/^\.Li 4096/.Li 128/'
-plant 10 $CONF '/^\.It Va log_file No/d'
-plant 11 $CONF 's/^50 to 60000/5 to 60000/'
-plant 11 $CONF 's/^4 KiB to 1024 GiB/4 KiB to 1 GiB/'
+# Reads a configuration, options in force or commented out, and prints GROUP.KEY|VALUE|COMMENT.
+read_keys() {
+	awk '/^[A-Za-z_]+: \{/ { group = $1; sub(/:$/, "", group) }
+		/^\t# / { comment = substr($0, 4) }
+		/^\t#?[a-z_]+ = / {
+			key = value = $0
+			gsub(/^\t#?| = .*/, "", key)
+			sub(/^\t#?[a-z_]+ = /, "", value); sub(/;$/, "", value)
+			print group "." key "|" value "|" comment
+		}'
+}
+: >"$WORK/empty"
+dump=$(program -c "$WORK/empty" check-config --dump)
+keys=$(read_keys <<<"$dump")
+tap_true "the program has a configuration" [ "$(wc -l <<<"$keys")" -gt 10 ]
+columns=$(program -c "$WORK/empty" extract --stdout --no-dns --from "$WORK/empty" | tr , '\n')
+
+# ---- maillogsentinel(8) -------------------------------------------------------------------------
+# PLACE COMMAND [OPTION [ARGUMENT]] for all that the manual names
+manual=$(awk '
+	function flags(place, i) {
+		for (i = 1; i <= NF; i++) {
+			if ($i != "Fl") continue
+			print place, command, "-" $(i + 1), $(i + 2) == "Ar" ? $(i + 3) : ""
+			if ($(i + 2) == "," && $(i + 3) ~ /^-/)
+				print place, command, "-" $(i + 3), $(i + 4) == "Ar" ? $(i + 5) : ""
+		}
+	}
+	/^\.Sh / { section = $2; command = "-" }
+	section == "SYNOPSIS" && /^\.Nm/ { command = "-" }
+	section == "SYNOPSIS" && /^\.Cm/ { command = $2; print "synopsis", command }
+	section == "SYNOPSIS" && command != "-" { flags("synopsis") }
+	section == "COMMANDS" && /^\.It Cm/ { command = $3; print "head", command; flags("head") }
+	(section == "COMMANDS" || section == "DESCRIPTION") && /^\.It Fl/ { flags("item") }' "$MANUAL")
+tap_none "the manual has the commands" "$(for place in synopsis head; do
+	differences "$MANUAL" "$place" "$(awk -v place="$place" '$1 == place { print $2 }' <<<"$manual")" "$all_commands"
+done)"
+tap_none "the manual has the options of each command" "$(for command in - "${commands[@]}"; do
+	for place in synopsis head item; do
+		[ "$command$place" = -synopsis ] || [ "$command$place" = -head ] ||
+			differences "$MANUAL" "$command ($place)" \
+				"$(awk -v place="$place" -v command="$command" '$1 == place && $2 == command { print $3 }' <<<"$manual" |
+					grep .)" "$(names_of "$command")"
+	done
+done)"
+tap_none "the manual's options take the arguments that the program's take" "$(for command in - "${commands[@]}"; do
+	while IFS='|' read -r name argument _; do
+		# of "-c, --config file" the long one has the argument
+		[[ $name == --* && ($name != --help || $command == -) ]] || continue
+		said=$(awk -v command="$command" -v name="$name" \
+			'$1 == "item" && $2 == command && $3 == name { print toupper($4) }' <<<"$manual")
+		[ "$said" = "$argument" ] || echo "$MANUAL: $command $name: '$said' instead of '$argument'"
+	done <<<"${options[$command]}"
+done)"
+tap_none "the manuals name no option that is none" "$(for file in "$MANUAL" "$CONF_MANUAL"; do
+	# -r and the like belong to other programs in the examples, the others to mdoc
+	sed -E 's/^(\.It Fl . , )-/\1--/; s/\.?\bFl -/ --/g; s/\.?\bFl ([a-zA-Z])\b/ -\1/g' "$file" | grep -oE -e '(^|[ (])--?[a-zA-Z][a-z-]*' |
+		tr -d ' (' | grep -vxE -e '-(tag|width|compact|literal|offset|r|rn)' | sort -u |
+		comm -23 - <(for command in - "${commands[@]}"; do cut -d'|' -f1 <<<"${options[$command]}"; done | sort -u) |
+		sed "s^..*^$file: &^"
+done)"
+tap_none "the manual has the CSV's columns" "$(
+	differences "$MANUAL" columns "$(awk '/^\.Sh / { here = /CSV/ } here && /^\.It Va/ { print $3 }' "$MANUAL")" "$columns"
+	differences "$MANUAL" "first line" "$(grep '^server,' "$MANUAL")" "$(paste -sd, <<<"$columns")"
+)"
+tap_none "the manual names no column or option of the configuration that is none" "$(sed -nE 's/^\.(It |Pq )*Va (.*)/\2/p' "$MANUAL" |
+	tr ' ' '\n' | grep -vxE '[.,)]*' | sort -u |
+	comm -23 - <({ echo "$columns"; cut -d'|' -f1 <<<"$keys"; sed 's/|.*//; s/.*\.//' <<<"$keys"; } | sort -u) | sed "s^..*^$MANUAL: &^")"
+
+# ---- maillogsentinel.conf(5) --------------------------------------------------------------------
+# GROUP.KEY|TYPE|DEFAULT|TEXT
+conf_manual=$(awk '
+	function finish() { if (key) print group "." key "|" type "|" fallback "|" text; key = "" }
+	/^\.Sh / { finish(); here = $2 == "OPTIONS" }
+	/^\.(Ss|El) / { finish(); group = $2 }
+	here && /^\.It Va/ { finish(); key = $3; type = $NF; fallback = "none"; text = "" }
+	wants { fallback = $0; gsub(/^\.(Qq|Li)( Pa| Li)?| *[.,]$/, "", fallback); sub(/^ /, "", fallback) }
+	{ wants = $0 == "Default:"; text = text " " $0 }
+	END { finish() }' "$CONF_MANUAL")
+tap_none "the manual has every option of the configuration" \
+	"$(differences "$CONF_MANUAL" options "$(cut -d'|' -f1 <<<"$conf_manual")" "$(cut -d'|' -f1 <<<"$keys")")"
+tap_none "with its type, its range and its default" "$(while IFS='|' read -r key value comment; do
+	IFS='|' read -r _ type fallback text <<<"$(grep -F "$key|" <<<"$conf_manual")"
+	[[ $key != *_db_path ]] || value='""' # which the dump completes
+	case $value in
+	true | false) types='truth' ;;
+	[0-9]*) types='number' ;;
+	*) types='text size path paths' ;;
+	esac
+	[[ " $types " == *" $type "* ]] || echo "$CONF_MANUAL: $key: is no $type"
+	[ "$fallback" = "${value//\"/}" ] || echo "$CONF_MANUAL: $key: default '$fallback' instead of $value"
+	range=$(grep -oE '\([0-9]+( [KMG]iB)? to [0-9]+( [KMG]iB)?' <<<"$comment" | tr -d '(')
+	[[ $text == *"$range"* ]] || echo "$CONF_MANUAL: $key: lacks '$range'"
+done <<<"$keys")"
+tap_is "$(sed -n '/^\.Sh OPTIONS/,/^\.Ss Databases/s/^\.Ss //p' "$CONF_MANUAL")" \
+	"$(sed -nE 's/^([A-Za-z_]+): \{/\1/p' <<<"$dump"; echo Databases)" "and the groups in the program's order"
+
+# ---- the default configuration ------------------------------------------------------------------
+tap_none "the default configuration has every option" \
+	"$(differences "$CONF" options "$(read_keys <"$CONF" | cut -d'|' -f1)" "$(cut -d'|' -f1 <<<"$keys")")"
+tap_none "none of them in force" "$(grep -nE $'^\t[a-z]' "$CONF" | sed "s^..*^$CONF: &^")"
+# behind the lines that explain the file
+sed -E '1,/^$/d; s/^\t#([a-z_]+ = )/\t\1/' "$CONF" >"$WORK/conf"
+tap_none "with the values and the comments of check-config --dump" \
+	"$(diff <(sed -E 's/^(\t[a-z]+_db_path = ).*/\1"";/' <<<"$dump") "$WORK/conf" | sed -n "s^[<>].*^$CONF: &^p")"
+tap_is "$(program -c "$WORK/conf" check-config --dump)" "$dump" "which are the defaults"
+
+# ---- the completion for bash --------------------------------------------------------------------
+# Prints what bash offers for the last of WORDS; "(files)" for files.
+offers_bash() { # WORDS...
+	(
+		# shellcheck disable=SC2317 # the completion calls it
+		compopt() { echo "(files)"; }
+		# shellcheck source=/dev/null
+		. "$BASH_COMPLETION"
+		COMP_WORDS=(maillogsentinel "$@") COMP_CWORD=$# COMPREPLY=()
+		_maillogsentinel
+		[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}"
+	) 2>&1
+}
+expect_bash() { # OFFER WORDS...
+	local wanted=$1 got
+
+	shift
+	got=$(offers_bash "$@" | tr '\n' ' ')
+	[ "${got% }" = "$wanted" ] || echo "$BASH_COMPLETION: $*: '${got% }' instead of '$wanted'"
+}
+
+tap_none "bash offers the commands" "$(differences "$BASH_COMPLETION" commands "$(offers_bash '')" "$all_commands")"
+tap_none "bash offers the options" "$(
+	differences "$BASH_COMPLETION" "before a command" "$(offers_bash -)" "$(cut -d'|' -f1 <<<"${options[-]}")"
+	for command in "${commands[@]}"; do
+		for before in '-c x' '--config = x' -V; do
+			# shellcheck disable=SC2086 # words
+			differences "$BASH_COMPLETION" "$command" "$(offers_bash $before "$command" -)" "$(cut -d'|' -f1 <<<"${options[$command]}")"
+		done
+	done
+)"
+tap_none "bash offers files where files are wanted" "$(for command in - "${commands[@]}"; do
+	before=()
+	[ "$command" = - ] || before=("$command")
+	while IFS='|' read -r name argument _; do
+		[ -n "$argument" ] || continue
+		wanted=
+		[ "$argument" != FILE ] || wanted='(files)'
+		expect_bash "$wanted" "${before[@]}" "$name" ''
+		[[ $name == --* ]] || continue
+		expect_bash "$wanted" "${before[@]}" "$name" =
+		expect_bash "$wanted" "${before[@]}" "$name" = x
+	done <<<"${options[$command]}"
+	wanted=
+	[[ ${arguments[$command]} != *FILE* ]] || wanted='(files)'
+	expect_bash "$wanted" "${before[@]}" x
+done)"
+if command -v shellcheck >/dev/null; then
+	tap_none "shellcheck has nothing to say of it" "$(shellcheck -f gcc "$BASH_COMPLETION" 2>&1)"
+else
+	tap_skip "shellcheck has nothing to say of it" "no shellcheck"
+fi
+
+# ---- the completion for zsh ---------------------------------------------------------------------
+# Prints the specifications of COMMAND's options, or of those before it and then "command:NAME:TEXT" of each.
+specs_zsh() { # COMMAND
+	# shellcheck disable=SC2016 # zsh's
+	zsh -f -c 'file=$1 words=($2)
+		_arguments() {
+			if [[ $words[1] == - || -n $asked ]]; then print -rl -- "$@"; fi
+			asked=yes
+			if [[ $words[1] == - ]]; then state=command; else state=argument; fi
+		}
+		_describe() { for entry in ${(P)4}; do print -r -- "command:$entry"; done }
+		. $file' - "$TREE/$ZSH_COMPLETION" "$1" 2>&1
+}
+
+if command -v zsh >/dev/null; then
+	tap_none "zsh offers the commands, and says the same of them" "$(differences "$ZSH_COMPLETION" commands \
+		"$(specs_zsh - | sed -n 's/^command://p')" "$(for command in "${commands[@]}"; do echo "$command:${texts[$command]}"; done)")"
+	tap_none "zsh offers the options, and says the same of them" "$(for command in - "${commands[@]}"; do
+		differences "$ZSH_COMPLETION" "$command" \
+			"$(specs_zsh "$command" | sed -nE 's/^(\([^)]*\))?\*?(-[a-zA-Z-]+)[=+]?\[(.*)\](:.*)?$/\2|\3/p')" \
+			"$(cut -d'|' -f1,3 <<<"${options[$command]}")"
+	done)"
+	tap_none "zsh offers files where files are wanted" "$(for command in - "${commands[@]}"; do
+		specs=$(specs_zsh "$command")
+		while IFS='|' read -r name argument _; do
+			spec=$(grep -E -e "^(\([^)]*\))?\*?${name}[=+]?\[" <<<"$specs")
+			case $argument in
+			FILE) [[ $spec == *']:'*':_files' ]] ;;
+			'') [[ $spec == *']' ]] ;;
+			*) [[ $spec == *']:'*': ' ]] ;;
+			esac || echo "$ZSH_COMPLETION: $command $name $argument: '$spec'"
+		done <<<"${options[$command]}"
+		files=$(grep -c '^:.*:_files$' <<<"$specs")
+		[[ ${arguments[$command]} == *FILE* ]] && files=$((files - 1))
+		[ "$files" -eq 0 ] || echo "$ZSH_COMPLETION: $command: files as arguments, or none"
+	done)"
+else
+	tap_skip "zsh offers what the program has" "no zsh"
+fi
 tap_done

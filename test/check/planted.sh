@@ -18,6 +18,14 @@ plant() { # TEXT POINT FILE CONTENT
 	texts+=("$1") points+=("$2") names+=("$3")
 }
 
+# The same by a change of FILE, a script of sed -E; the point must then show FINDING.
+change() { # TEXT POINT FILE SCRIPT FINDING
+	cp "$3" "$WORK/before"
+	sed -E -i "$4" "$3"
+	! cmp -s "$3" "$WORK/before" || tap_fail "$1: '$4' changes nothing in $3"
+	texts+=("$1") points+=("$2") names+=("$5")
+}
+
 # Runs the check and looks for what was planted since the last time.
 look() { # CHECK
 	local output i
@@ -31,7 +39,7 @@ look() { # CHECK
 			tap_pass "$1 sees ${texts[i]}"
 		else
 			tap_fail "$1 sees ${texts[i]}"
-			tap_note "no 'not ok - ${points[i]}' that names ${names[i]} in:"
+			tap_note "no 'not ok - ${points[i]}' that shows ${names[i]} in:"
 			tap_note "$output"
 		fi
 	done
@@ -84,6 +92,65 @@ plant "a script indented with blanks" 'scripts are indented with tabs' contrib/p
 plant "a file that has grown too long" 'files of lib/ and daemon/ have at most' lib/base/planted-7.c "$(printf '%701s' '' | sed 's/ /\\n/g')"
 plant "something left open" 'nothing is left open' test/planted-4.txt 'TO''DO: planted\n'
 look style
+
+if [ -x "$MLS_PROGRAM_RELEASE" ]; then
+	file=daemon/maillogsentinel.8
+	change "a command that the manual lacks" 'the manual has the commands' $file \
+		's/^\.(It )?Cm lookup/.\1Cm look-up/' "head: 'lookup' is missing"
+	change "an option that the manual lacks" 'the manual has the options of each command' $file \
+		'/^\.It Fl -stdout/d' "extract (item): '--stdout' is missing"
+	change "an argument that the manual lacks" "the manual's options take the arguments" $file \
+		's/^(\.It Fl -from) Ar file/\1/' "extract --from: '' instead of 'FILE'"
+	plant "an option that only the manual has" 'the manuals name no option that is none' $file '.Fl -planted\n'
+	names[-1]="$file: --planted"
+	change "a column by another name" "the manual has the CSV's columns" $file \
+		's/^\.It Va aso$/.It Va as_org/' "'aso' is missing"
+	change "a stale name in the text" 'the manual names no column or option of the configuration' $file \
+		's/^\.Va csv_filename/.Va csv_name/' csv_name
+	file=daemon/maillogsentinel.conf.5
+	plant "an option that only the other manual has" 'the manuals name no option that is none' $file '.Fl P\n'
+	names[-1]="$file: -P"
+	change "a key that the manual lacks" 'the manual has every option of the configuration' $file \
+		'/^\.It Va tries/d' "'dns.tries' is missing"
+	change "a key that only the manual has" 'the manual has every option of the configuration' $file \
+		's/^\.It Va size/.It Va length/' "'dns_cache.length' is not"
+	change "a wrong type" 'with its type, its range and its default' $file \
+		's/^(\.It Va enabled No = Ar) truth/\1 number/' 'dns.enabled: is no number'
+	change "a stale default" 'with its type, its range and its default' $file \
+		's/^\.Li 3600 \./.Li 36000 ./' "dns_cache.ttl_seconds: default '36000'"
+	change "a stale range" 'with its type, its range and its default' $file \
+		's/^1 to 256\./1 to 512./' "dns.max_in_flight: lacks '1 to 256'"
+	change "a group by another name" 'and the groups' $file 's/^\.Ss geolocation/.Ss geo/' '# geo'
+	file=packaging/maillogsentinel.conf
+	change "a key that the default configuration lacks" 'the default configuration has every option' $file \
+		'/csv_filename/d' "'paths.csv_filename' is missing"
+	plant "a key that only the default configuration has" 'the default configuration has every option' $file '\t#planted = 1;\n'
+	names[-1]="'dns_cache.planted' is not"
+	change "a value in force" 'none of them in force' $file 's/#timeout_ms/timeout_ms/' timeout_ms
+	change "a stale comment" 'with the values and the comments' $file \
+		's/Whether answers are/Whether names are/' 'Whether names are'
+	change "a value that is not the default" 'with the values and the comments' $file 's/#tries = 2/#tries = 3/' 'tries = 3'
+	plant "a mistake" 'which are the defaults' $file '\t#tries = 1000;\n'
+	names[-1]='got:'
+	file=packaging/completions/maillogsentinel.bash
+	change "a command that bash lacks" 'bash offers the commands' $file \
+		"s/^(.*commands='run) extract/\1/" "'extract' is missing"
+	change "an option that bash calls otherwise" 'bash offers the options' $file 's/--dump/--damp/' "'--damp' is not"
+	change "files that bash lacks" 'bash offers files' $file 's/ \| extract:--from//' 'extract --from'
+	# shellcheck disable=SC2016 # the mistake
+	plant "a careless completion" 'shellcheck has nothing to say of it' $file '_planted() { rm $1; }\n'
+	file=packaging/completions/_maillogsentinel
+	if command -v zsh >/dev/null; then
+		change "a command that zsh describes otherwise" 'zsh offers the commands' $file 's/:find every/:find each/' 'find each'
+		change "an option that zsh calls otherwise" 'zsh offers the options' $file 's/--no-dns/--nodns/' '--nodns'
+		change "files that zsh lacks" 'zsh offers files' $file "s/':log:_files'/':log: '/" 'explain: files'
+	else
+		tap_skip "options sees what zsh lacks" "no zsh"
+	fi
+	look options
+else
+	tap_skip "options sees what it is for" "no program at $MLS_PROGRAM_RELEASE"
+fi
 
 if clang-tidy --version 2>/dev/null | grep -q 'version 14\.' && command -v meson >/dev/null; then
 	CC=clang meson setup build/clang >"$WORK/setup.log" 2>&1
