@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What `meson install` puts where, with which mode, and that the installed program works.
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/../tap.sh"
+BUILD=$(dirname "$(dirname "$MLS_PROGRAM_RELEASE")")
+[ -e "$BUILD/build.ninja" ] || tap_skip_all "no build in $BUILD"
+cd "$ROOT" || exit 1
+
+umask 027 # the modes are the project's, not those of who installs
+tap_true "it installs" meson install -C "$BUILD" --no-rebuild --destdir "$WORK/root"
+PREFIX=$(find "$WORK/root" -path '*/sbin/maillogsentinel')
+PREFIX=${PREFIX%/sbin/*}
+tap_is "$(cd "$WORK/root" && find . -type f -printf '%m %p\n' | sed "s,\.${PREFIX#"$WORK/root"}/,," | sort -k 2)" \
+	"755 sbin/maillogsentinel
+644 share/bash-completion/completions/maillogsentinel
+644 share/doc/maillogsentinel/maillogsentinel.conf
+644 share/man/man5/maillogsentinel.conf.5
+644 share/man/man8/maillogsentinel.8
+644 share/zsh/site-functions/_maillogsentinel" "these files, and no others"
+tap_is "$(find "$WORK/root" ! -type f ! -type d)" "" "and no links"
+tap_true "what is no program is installed as it is" cmp daemon/maillogsentinel.8 "$PREFIX/share/man/man8/maillogsentinel.8"
+tap_is "$("$PREFIX/sbin/maillogsentinel" --version)" "maillogsentinel $(sed -n "s/^  version: '\(.*\)',/\1/p" meson.build)" \
+	"the program says the version of the source"
+tap_is "$("$PREFIX/sbin/maillogsentinel" -c "$PREFIX/share/doc/maillogsentinel/maillogsentinel.conf" lookup 10.1.2.3 2>/dev/null)" \
+	"10.1.2.3  N/A  N/A  private (RFC 1918)" "and reads the configuration that came with it"
+tap_done
