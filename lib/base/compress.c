@@ -11,10 +11,12 @@
 #endif
 #if HAVE_ZSTD
 #include <zstd.h>
+#include <zstd_errors.h>
 #endif
 
 #define INPUT_SIZE ((size_t)65536)
 #define XZ_MEMORY_MAX ((uint64_t)256 << 20)
+#define ZSTD_FRAME_START ((size_t)5) /* bytes that begin a frame: magic number and descriptor */
 
 typedef enum Format {
 	FORMAT_PLAIN,
@@ -28,7 +30,9 @@ struct Reader {
 	Format format;
 	bool input_ended;
 	bool ended;
-	bool in_member; /* a member or frame has begun and has not ended */
+	bool damaged;      /* said once, said always: what a decoder does after it is not defined */
+	bool in_member;    /* a member or frame has begun and has not ended */
+	bool member_ended; /* gzip: what follows may be another one */
 	uint32_t gzip_time;
 	z_stream gzip;
 #if HAVE_LZMA
@@ -36,6 +40,7 @@ struct Reader {
 #endif
 #if HAVE_ZSTD
 	ZSTD_DStream *zstd;
+	size_t zstd_wants; /* bytes up to the end of the next block */
 #endif
 	size_t at, len;
 	unsigned char input[INPUT_SIZE];
@@ -46,9 +51,10 @@ static const struct {
 	size_t len;
 	unsigned char magic[6];
 } magics[] = {
-	{FORMAT_GZIP, 3, {0x1f, 0x8b, 0x08}},
-	{FORMAT_XZ, 6, {0xfd, '7', 'z', 'X', 'Z', 0x00}},
+	{FORMAT_GZIP, 3, {0x1f, 0x8b, 0x08}}, {FORMAT_XZ, 6, {0xfd, '7', 'z', 'X', 'Z', 0x00}},
 	{FORMAT_ZSTD, 4, {0x28, 0xb5, 0x2f, 0xfd}},
+	{FORMAT_ZSTD, 4,
+		{0x50, 0x2a, 0x4d, 0x18}}, /* a skippable frame: what pzstd(1) begins with */
 };
 
 /* Makes at least `want` bytes available in the input buffer unless the input ends before. */
@@ -97,7 +103,10 @@ static int start_format(Reader *reader)
 	case FORMAT_ZSTD:
 #if HAVE_ZSTD
 		reader->zstd = ZSTD_createDStream();
-		return reader->zstd ? 0 : -ENOMEM;
+		if (!reader->zstd)
+			return -ENOMEM;
+		reader->zstd_wants = ZSTD_FRAME_START;
+		return 0;
 #else
 		return -ENOTSUP;
 #endif
@@ -150,31 +159,52 @@ void reader_free(Reader *reader)
 	free(reader);
 }
 
-/* The decoders: consume input, fill output, return bytes written or -EBADMSG. */
+/*
+ * The decoders: consume input, fill output, return bytes written or -errno. What was written before the
+ * damage is returned first, the damage with the next call.
+ */
+
+static ssize_t decoded(Reader *reader, size_t n, bool damaged)
+{
+	reader->damaged = damaged;
+	return n || !damaged ? (ssize_t)n : -EBADMSG;
+}
+
+static int next_gzip_member(Reader *reader)
+{
+	int r = fill(reader, 3);
+
+	if (r < 0)
+		return r;
+	reader->member_ended = false;
+	if (reader->len < 3 || memcmp(reader->input, magics[0].magic, 3))
+		reader->ended = true;
+	else if (inflateReset(&reader->gzip) != Z_OK)
+		return -EBADMSG;
+	return 0;
+}
 
 static ssize_t decode_gzip(Reader *reader, unsigned char *data, size_t len)
 {
 	int r;
 
+	if (reader->member_ended) {
+		r = next_gzip_member(reader);
+		if (r < 0 || reader->ended)
+			return r;
+	}
 	reader->gzip.next_in = reader->input + reader->at;
 	reader->gzip.avail_in = (uInt)(reader->len - reader->at);
 	reader->gzip.next_out = data;
 	reader->gzip.avail_out = (uInt)len;
-	reader->in_member = true;
 	r = inflate(&reader->gzip, Z_NO_FLUSH);
 	reader->at = reader->len - reader->gzip.avail_in;
-	if (r == Z_STREAM_END) {
-		reader->in_member = false;
-		if (fill(reader, 3) < 0)
-			return -EIO;
-		if (reader->len < 3 || memcmp(reader->input, magics[0].magic, 3))
-			reader->ended = true;
-		else if (inflateReset(&reader->gzip) != Z_OK)
-			return -EBADMSG;
-	} else if (r != Z_OK && r != Z_BUF_ERROR) {
-		return r == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
-	}
-	return (ssize_t)(len - reader->gzip.avail_out);
+	reader->in_member = r != Z_STREAM_END;
+	reader->member_ended = r == Z_STREAM_END;
+	if (r == Z_MEM_ERROR)
+		return -ENOMEM;
+	return decoded(reader, len - reader->gzip.avail_out,
+		r != Z_OK && r != Z_BUF_ERROR && r != Z_STREAM_END);
 }
 
 #if HAVE_LZMA
@@ -186,32 +216,34 @@ static ssize_t decode_xz(Reader *reader, unsigned char *data, size_t len)
 	reader->xz.avail_in = reader->len - reader->at;
 	reader->xz.next_out = data;
 	reader->xz.avail_out = len;
-	reader->in_member = true;
 	r = lzma_code(&reader->xz, reader->input_ended ? LZMA_FINISH : LZMA_RUN);
 	reader->at = reader->len - reader->xz.avail_in;
-	if (r == LZMA_STREAM_END) {
-		reader->in_member = false;
-		reader->ended = true;
-	} else if (r != LZMA_OK && r != LZMA_BUF_ERROR) {
-		return r == LZMA_MEM_ERROR ? -ENOMEM : -EBADMSG;
-	}
-	return (ssize_t)(len - reader->xz.avail_out);
+	reader->in_member = r != LZMA_STREAM_END;
+	reader->ended = r == LZMA_STREAM_END;
+	if (r == LZMA_MEM_ERROR)
+		return -ENOMEM;
+	return decoded(reader, len - reader->xz.avail_out,
+		r != LZMA_OK && r != LZMA_BUF_ERROR && r != LZMA_STREAM_END);
 }
 #endif
 
 #if HAVE_ZSTD
 static ssize_t decode_zstd(Reader *reader, unsigned char *data, size_t len)
 {
-	ZSTD_inBuffer in = {reader->input + reader->at, reader->len - reader->at, 0};
+	/* Block by block: in a call that ends with an error, the blocks before the bad one are lost too. */
+	size_t have = MIN(reader->len - reader->at, reader->zstd_wants);
+	ZSTD_inBuffer in = {reader->input + reader->at, have, 0};
 	ZSTD_outBuffer out = {data, len, 0};
 	size_t r = ZSTD_decompressStream(reader->zstd, &out, &in);
 
-	if (ZSTD_isError(r))
-		return -EBADMSG;
+	if (ZSTD_isError(r)) {
+		if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
+			return -ENOMEM;
+		return decoded(reader, 0, true);
+	}
 	reader->at += in.pos;
 	reader->in_member = r != 0;
-	if (!r && reader->at == reader->len && reader->input_ended)
-		reader->ended = true;
+	reader->zstd_wants = r ? r : ZSTD_FRAME_START;
 	return (ssize_t)out.pos;
 }
 #endif
@@ -251,6 +283,8 @@ ssize_t reader_read(Reader *reader, void *data, size_t len)
 {
 	if (reader->format == FORMAT_PLAIN)
 		return read_plain(reader, data, len);
+	if (reader->damaged)
+		return -EBADMSG;
 	if (len > INT32_MAX)
 		len = INT32_MAX;
 	while (!reader->ended && len) {
@@ -271,7 +305,7 @@ ssize_t reader_read(Reader *reader, void *data, size_t len)
 			return n;
 		/* Nothing came out, nothing went in and nothing will follow: it was cut short. */
 		if (!reader->ended && reader->input_ended && before == reader->len - reader->at)
-			return -EBADMSG;
+			return decoded(reader, 0, true);
 	}
 	return 0;
 }

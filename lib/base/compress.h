@@ -18,7 +18,7 @@ DEFINE_CLEANUP(Reader *, reader_freep, reader_free)
 
 /*
  * Up to len bytes: their number, 0 at the end, -EBADMSG when the compressed data is damaged or cut
- * short (all bytes before the damage have been returned), or -errno.
+ * short (all bytes before the damage have been returned; it stays so), or -errno.
  */
 ssize_t reader_read(Reader *reader, void *data, size_t len);
 

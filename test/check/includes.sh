@@ -35,6 +35,7 @@ declare -A foreign=(
 	[zlib.h]='lib/base/compress.c'
 	[lzma.h]='lib/base/compress.c'
 	[zstd.h]='lib/base/compress.c'
+	[zstd_errors.h]='lib/base/compress.c'
 	[curl/curl.h]='lib/report/transport.c lib/fetch/download.c'
 	[sqlite3.h]='lib/store/sink-sqlite.c'
 	[libpq-fe.h]='lib/store/sink-pgsql.c'

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/* A directory under $TMPDIR to work in, removed at the end with all that is in it; and short ways to make files there. */
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+
+/* What fails here is no finding of the test but the end of it. */
+#define MUST(condition)                                                                     \
+	do {                                                                                \
+		if (!(condition)) {                                                         \
+			printf("Bail out! %s:%d: %s: %s\n", __FILE__, __LINE__, #condition, \
+				strerror(errno));                                           \
+			exit(1);                                                            \
+		}                                                                           \
+	} while (0)
+
+static char scratch_root[4096];
+static pid_t scratch_owner;
+
+__attribute__((unused)) static int scratch_remove(
+	const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (type == FTW_D || type == FTW_DP)
+		(void)chmod(path, 0700);
+	return ftw->level ? remove(path) : 0;
+}
+
+/* Empties the directory. */
+__attribute__((unused)) static void scratch_empty(void)
+{
+	MUST(!nftw(scratch_root, scratch_remove, 8, FTW_DEPTH | FTW_PHYS));
+}
+
+__attribute__((unused)) static void scratch_leave(void)
+{
+	if (getpid() != scratch_owner || !*scratch_root)
+		return;
+	(void)nftw(scratch_root, scratch_remove, 8, FTW_DEPTH | FTW_PHYS);
+	(void)rmdir(scratch_root);
+	*scratch_root = '\0';
+}
+
+/* Makes the directory and goes there: relative names are names in it. */
+__attribute__((unused)) static void scratch_enter(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	MUST(snprintf(scratch_root, sizeof(scratch_root), "%s/mls-unit.XXXXXX",
+		     tmp ? tmp : "/tmp") < (int)sizeof(scratch_root));
+	MUST(mkdtemp(scratch_root));
+	scratch_owner = getpid();
+	(void)atexit(scratch_leave);
+	MUST(!chdir(scratch_root));
+}
+
+__attribute__((unused)) static void scratch_append(const char *path, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+	MUST(fd >= 0);
+	MUST(!file_write_full(fd, data, len));
+	(void)close(fd);
+}
+
+__attribute__((unused)) static void scratch_write(const char *path, const void *data, size_t len)
+{
+	MUST(!unlink(path) || errno == ENOENT);
+	scratch_append(path, data, len);
+}
+
+__attribute__((unused)) static void scratch_text(const char *path, const char *text)
+{
+	scratch_write(path, text, strlen(text));
+}
+
+/* The whole file; the caller's. */
+__attribute__((unused)) static StrBuf scratch_read(const char *path)
+{
+	StrBuf sb = STRBUF_INIT;
+
+	MUST(!file_read(path, STRBUF_MAX, &sb));
+	return sb;
+}
+
+/* Whether the file holds exactly this. */
+__attribute__((unused)) static bool scratch_holds(const char *path, const void *data, size_t len)
+{
+	_cleanup_strbuf_ StrBuf sb = scratch_read(path);
+
+	return sb.len == len && !memcmp(strbuf_text(&sb), data, len);
+}
