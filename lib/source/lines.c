@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "source/lines.h"
 
+/*
+ * What is kept of the bytes last read of a line that is cut: what a mark behind it needs, and one that makes
+ * room for its newline. So what stands before any place where reading goes on is what the stream has there.
+ */
+#define CUT_KEEP ((size_t)MARK_TAIL_MAX + 1)
+
 int lines_init(LineBuffer *lines)
 {
 	memset(lines, 0, offsetof(LineBuffer, head));
-	/* One byte more: lines_finish() and a cut line add a newline. */
+	/* One byte more: lines_finish() adds a newline. */
 	lines->data = malloc(LINES_BUFFER_SIZE + 1);
 	return lines->data ? 0 : -ENOMEM;
 }
@@ -31,88 +37,110 @@ void lines_start(LineBuffer *lines, uint64_t offset, Span head, Span history)
 	lines->history = 0;
 	lines->start = lines->complete = lines->end = history.len;
 	lines->offset = offset;
-	lines->adjust = 0;
-	lines->cutting = false;
+	lines->cutting = lines->ends_early = false;
+	lines->dropped = 0;
 }
 
-char *lines_space(LineBuffer *lines, size_t *ret_size)
+/* The first bytes of the line that are kept end here; then the last ones read of it follow. */
+static size_t cut_end(const LineBuffer *lines)
+{
+	return lines->start + LINES_LINE_MAX;
+}
+
+static void make_room(LineBuffer *lines)
 {
 	size_t keep = MIN(lines->start - lines->history, (size_t)MARK_TAIL_MAX);
 	size_t from = lines->start - keep;
 
-	if (from) {
-		memmove(lines->data, lines->data + from, lines->end - from);
-		lines->history = 0;
-		lines->start -= from;
-		lines->complete -= from;
-		lines->end -= from;
+	lines->history = 0;
+	if (!from)
+		return;
+	memmove(lines->data, lines->data + from, lines->end - from);
+	lines->start -= from;
+	lines->complete -= from;
+	lines->end -= from;
+}
+
+/* The buffer is full of one line that has not ended. */
+static void cut(LineBuffer *lines)
+{
+	size_t drop;
+
+	if (!lines->cutting) {
+		size_t nuls = 0;
+
+		while (lines->start + nuls < lines->end && !lines->data[lines->start + nuls])
+			nuls++;
+		if (nuls) {
+			lines->start += nuls;
+			lines->complete = lines->start;
+			lines->offset += nuls;
+			make_room(lines);
+			return;
+		}
 	}
+	lines->cutting = true;
+	drop = lines->end - cut_end(lines) - CUT_KEEP;
+	memmove(lines->data + cut_end(lines), lines->data + lines->end - CUT_KEEP, CUT_KEEP);
+	lines->end -= drop;
+	lines->dropped += drop;
+}
+
+char *lines_space(LineBuffer *lines, size_t *ret_size)
+{
+	make_room(lines);
+	while (lines->end == LINES_BUFFER_SIZE)
+		cut(lines);
 	*ret_size = LINES_BUFFER_SIZE - lines->end;
 	return lines->data + lines->end;
 }
 
-/* data[end] is where `rest` more bytes of the stream stand; whole lines among them are complete. */
-static void take_bytes(LineBuffer *lines, size_t n)
+/* The line that is cut is whole; the stream goes on at `resume`, behind bytes of it that are left. */
+static void end_cut(LineBuffer *lines, size_t resume)
 {
-	const char *newline = memrchr(lines->data + lines->end, '\n', n);
-
-	lines->end += n;
-	if (newline)
-		lines->complete = (size_t)(newline - lines->data) + 1;
-	if (lines->complete == lines->start && lines->end == LINES_BUFFER_SIZE) {
-		size_t kept = lines->start + LINES_LINE_MAX;
-
-		lines->cutting = true;
-		lines->adjust = (int64_t)(lines->end - kept);
-		lines->end = kept;
-	}
+	lines->cutting = false;
+	lines->cut_count++;
+	lines->data[cut_end(lines)] = '\n';
+	lines->complete = cut_end(lines) + 1;
+	lines->ends_early = true;
+	lines->resume = resume;
 }
 
 void lines_filled(LineBuffer *lines, size_t n)
 {
-	char *from = lines->data + lines->end;
-	const char *newline;
-	size_t dropped, rest;
+	const char *from = lines->data + lines->end, *newline;
 
-	/* The head is kept only as long as nothing is missing in it. */
+	/* The head grows only as long as nothing is missing in it. */
 	if (lines->head_len < MARK_HEAD_MAX && lines_read_offset(lines) == lines->head_len) {
 		size_t more = MIN(n, (size_t)MARK_HEAD_MAX - lines->head_len);
 
 		memcpy(lines->head + lines->head_len, from, more);
 		lines->head_len += (uint32_t)more;
 	}
-	if (!lines->cutting) {
-		take_bytes(lines, n);
+	lines->end += n;
+	if (lines->cutting) {
+		newline = memchr(from, '\n', n);
+		if (newline)
+			end_cut(lines, (size_t)(newline - lines->data) + 1);
 		return;
 	}
-	newline = memchr(from, '\n', n);
-	if (!newline) {
-		lines->adjust += (int64_t)n;
-		return;
-	}
-	dropped = (size_t)(newline - from);
-	rest = n - dropped - 1;
-	lines->adjust += (int64_t)dropped;
-	lines->cutting = false;
-	lines->cut_count++;
-	*from = '\n';
-	lines->complete = ++lines->end;
-	/* The bytes behind the cut line follow it; they are looked at when it is consumed. */
-	memmove(lines->data + lines->end, newline + 1, rest);
-	lines->end += rest;
+	newline = memrchr(from, '\n', n);
+	if (newline)
+		lines->complete = (size_t)(newline - lines->data) + 1;
 }
 
 void lines_finish(LineBuffer *lines)
 {
-	if (lines->complete == lines->end && !lines->cutting)
+	if (lines->ends_early || lines->start == lines->end)
 		return;
 	if (lines->cutting) {
-		lines->cutting = false;
-		lines->cut_count++;
+		end_cut(lines, lines->end);
+		return;
 	}
-	lines->data[lines->end++] = '\n';
-	lines->complete = lines->end;
-	lines->adjust--;
+	lines->data[lines->end] = '\n';
+	lines->complete = lines->end + 1;
+	lines->ends_early = true;
+	lines->resume = lines->end;
 }
 
 Span lines_chunk(const LineBuffer *lines)
@@ -120,51 +148,58 @@ Span lines_chunk(const LineBuffer *lines)
 	return (Span){lines->data + lines->start, lines->complete - lines->start};
 }
 
+bool lines_chunk_is_cut(const LineBuffer *lines)
+{
+	return lines->ends_early && lines->resume > lines->complete;
+}
+
 void lines_consume(LineBuffer *lines, size_t n)
 {
-	lines->start += n;
-	lines->offset += n;
-	if (lines->start == lines->complete && lines->adjust) {
-		size_t rest = lines->end - lines->complete;
+	const char *newline;
 
-		lines->offset += (uint64_t)lines->adjust;
-		lines->adjust = 0;
-		/* What was cut out is missing in the bytes before. */
-		lines->history = lines->start;
-		lines->end = lines->complete;
-		take_bytes(lines, rest);
+	if (!lines->ends_early || !n) {
+		lines->start += n;
+		lines->offset += n;
+		return;
 	}
+	lines->offset += lines->resume - lines->start + lines->dropped;
+	lines->start = lines->complete = lines->resume;
+	lines->dropped = 0;
+	lines->ends_early = false;
+	newline = memrchr(lines->data + lines->start, '\n', lines->end - lines->start);
+	if (newline)
+		lines->complete = (size_t)(newline - lines->data) + 1;
 }
 
 Span lines_before_end(const LineBuffer *lines)
 {
 	size_t len = MIN(lines->end - lines->history, (size_t)MARK_TAIL_MAX);
 
-	if (lines->cutting)
-		len = 0;
 	return (Span){lines->data + lines->end - len, len};
 }
 
 uint64_t lines_read_offset(const LineBuffer *lines)
 {
-	return lines->offset + (lines->end - lines->start) + (uint64_t)lines->adjust;
+	return lines->offset + (lines->end - lines->start) + lines->dropped;
 }
 
 void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark)
 {
-	size_t place = lines->start + n, tail = MIN(place - lines->history, (size_t)MARK_TAIL_MAX);
+	size_t place = lines->start + n, tail;
+	FileMark mark = {.offset = lines->offset + n};
 
-	*ret_mark = (FileMark){.offset = lines->offset + n};
-	if (n && place == lines->complete && lines->adjust) {
-		ret_mark->offset += (uint64_t)lines->adjust;
-		tail = 0;
+	if (n && lines->ends_early) {
+		mark.offset = lines->offset + (lines->resume - lines->start) + lines->dropped;
+		place = lines->resume;
 	}
-	if (lines->head_hashed_len != lines->head_len) {
-		lines->head_hash = mark_hash(lines->head, lines->head_len);
-		lines->head_hashed_len = lines->head_len;
+	tail = MIN(place - lines->history, (size_t)MARK_TAIL_MAX);
+	mark.head_len = (uint32_t)MIN(mark.offset, (uint64_t)lines->head_len);
+	if (lines->head_hashed_len != mark.head_len) {
+		lines->head_hash = mark_hash(lines->head, mark.head_len);
+		lines->head_hashed_len = mark.head_len;
 	}
-	ret_mark->head_len = lines->head_len;
-	ret_mark->head_hash = lines->head_hash;
-	ret_mark->tail_len = (uint32_t)tail;
-	ret_mark->tail_hash = mark_hash(lines->data + place - tail, tail);
+	mark.head_hash = lines->head_hash;
+	mark.tail_len = (uint32_t)tail;
+	mark.tail_hash = mark_hash(lines->data + place - tail, tail);
+	*ret_mark = mark;
 }

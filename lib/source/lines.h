@@ -4,9 +4,10 @@
 /*
  * Whole lines out of a stream of bytes, without copying them one by one. The owner reads into
  * lines_space(), takes lines_chunk() (any number of whole lines), and consumes what is done. A line
- * longer than the buffer is handed out cut to its first LINES_LINE_MAX bytes; the rest is dropped and
- * counted. The buffer knows the offset of every place in it and keeps enough bytes before the
- * chunk to mark the place (state/mark).
+ * that does not fit into the buffer is handed out alone, cut to its first LINES_LINE_MAX bytes; the
+ * rest is dropped and counted. NULs at the start of such a line are dropped alone: a writer
+ * without O_APPEND leaves as many as the file had bytes when it was truncated. The buffer knows the
+ * offset of every place in it and keeps enough bytes before the chunk to mark the place (state/mark).
  */
 
 #include "state/mark.h"
@@ -16,14 +17,21 @@
 
 typedef struct LineBuffer {
 	char *data;
-	size_t history;  /* start of the valid bytes before `start` */
+	size_t history;  /* start of the bytes before `start` that are kept */
 	size_t start;    /* of what is not consumed */
 	size_t complete; /* end of the last whole line */
 	size_t end;      /* of the bytes read */
 	uint64_t offset; /* in the stream, of data[start] */
-	int64_t adjust;  /* bytes that the chunk's end lies further on than its length says */
-	bool cutting;    /* inside a line that is too long */
+
+	/* A line that does not fit: its first LINES_LINE_MAX bytes, then the last ones read of it. */
+	bool cutting;
+	uint64_t dropped; /* bytes between the two */
 	uint64_t cut_count;
+
+	/* The chunk ends with a newline that the stream does not have there, and is one line. */
+	bool ends_early;
+	size_t resume; /* where the stream goes on behind the chunk */
+
 	uint32_t head_len;
 	uint32_t head_hashed_len;
 	uint64_t head_hash;
@@ -35,8 +43,8 @@ int lines_init(LineBuffer *lines);
 void lines_done(LineBuffer *lines);
 
 /*
- * A new stream that begins at offset; head are its first bytes (for the mark), history the bytes before
- * offset. Both may be empty when offset is 0: what is read then serves.
+ * A new stream that is read from offset on; head are its first bytes, as many as a mark of the offset
+ * needs, history the bytes before offset.
  */
 void lines_start(LineBuffer *lines, uint64_t offset, Span head, Span history);
 
@@ -46,17 +54,14 @@ char *lines_space(LineBuffer *lines, size_t *ret_size);
 /* n bytes were read there. */
 void lines_filled(LineBuffer *lines, size_t n);
 
-/* The stream has ended: a last line without newline becomes a line. */
+/* The stream has ended: a last line without newline becomes a line. Not while a chunk is unconsumed. */
 void lines_finish(LineBuffer *lines);
 
 /* The whole lines that are not consumed, each with its newline; empty when there is none. */
 Span lines_chunk(const LineBuffer *lines);
 
 /* The chunk is one line that was cut to LINES_LINE_MAX bytes. */
-static inline bool lines_chunk_is_cut(const LineBuffer *lines)
-{
-	return lines->adjust > 0;
-}
+bool lines_chunk_is_cut(const LineBuffer *lines);
 
 /* The first n bytes of the chunk (ending after a newline) are done. */
 void lines_consume(LineBuffer *lines, size_t n);
@@ -67,5 +72,5 @@ Span lines_before_end(const LineBuffer *lines);
 /* Offset at which the next byte will be read. */
 uint64_t lines_read_offset(const LineBuffer *lines);
 
-/* The place n bytes into the chunk: fills all of the mark but device and inode. */
+/* The place n bytes into the chunk: what a mark says of the stream (not which file, nor when). */
 void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark);

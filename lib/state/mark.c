@@ -22,6 +22,7 @@ int mark_from_fd(int fd, uint64_t offset, FileMark *ret_mark)
 		return -errno;
 	mark.device = st.st_dev;
 	mark.inode = st.st_ino;
+	mark.written_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
 	mark.head_len = (uint32_t)MIN(offset, (uint64_t)MARK_HEAD_MAX);
 	n = file_pread_full(fd, data, mark.head_len, 0);
 	if (n < 0)
@@ -43,13 +44,18 @@ int mark_from_fd(int fd, uint64_t offset, FileMark *ret_mark)
 int mark_compare_fd(const FileMark *mark, int fd)
 {
 	unsigned char data[MARK_HEAD_MAX];
+	struct stat st;
 	ssize_t n;
 
+	if (fstat(fd, &st) < 0)
+		return -errno;
 	n = file_pread_full(fd, data, mark->head_len, 0);
 	if (n < 0)
 		return (int)n;
 	if ((size_t)n < mark->head_len || mark_hash(data, (size_t)n) != mark->head_hash)
 		return MARK_OTHER;
+	if ((uint64_t)st.st_size < mark->offset)
+		return MARK_SHORT;
 	n = file_pread_full(fd, data, mark->tail_len, (off_t)(mark->offset - mark->tail_len));
 	if (n < 0)
 		return (int)n;

@@ -16,10 +16,11 @@
 typedef struct FileMark {
 	uint64_t device, inode;
 	uint64_t offset;    /* the place: everything before it is done (in uncompressed bytes) */
-	uint64_t head_hash; /* of the first head_len bytes; head_len grows with the file */
+	uint64_t head_hash; /* of the first head_len bytes, which lie before offset */
 	uint64_t tail_hash; /* of the tail_len bytes before offset */
 	uint32_t head_len;
 	uint32_t tail_len;
+	int64_t written_us; /* when the file had last been written then (st_mtim); 0: not known */
 } FileMark;
 
 /* The hash that marks use, for whoever makes one of bytes in memory. */
@@ -33,5 +34,8 @@ enum {
 	MARK_OTHER = 2, /* it is another file, or other bytes stand before the place */
 };
 
-/* Whether the open plain file is the one that was marked. 0, MARK_SHORT, MARK_OTHER, -errno. */
+/*
+ * Whether the open plain file is the one that was marked. 0, MARK_SHORT, MARK_OTHER, -errno. A mark at
+ * the start of a file fits every file.
+ */
 int mark_compare_fd(const FileMark *mark, int fd);
