@@ -62,9 +62,9 @@ static void append_mark(StrBuf *sb, const char *key, const FileMark *mark)
 {
 	strbuf_appendf(sb,
 		"%s offset=%" PRIu64 " head=%" PRIu32 ":%016" PRIx64 " tail=%" PRIu32 ":%016" PRIx64
-		" file=%" PRIu64 ":%" PRIu64 "\n",
+		" file=%" PRIu64 ":%" PRIu64 " written=%" PRId64 "\n",
 		key, mark->offset, mark->head_len, mark->head_hash, mark->tail_len, mark->tail_hash,
-		mark->device, mark->inode);
+		mark->device, mark->inode, mark->written_us);
 }
 
 static void append_path(StrBuf *sb, const char *key, const char *path)
@@ -72,6 +72,11 @@ static void append_path(StrBuf *sb, const char *key, const char *path)
 	strbuf_appendf(sb, "%s ", key);
 	utf8_append_escaped(sb, span_from_string(path));
 	strbuf_append_char(sb, '\n');
+}
+
+static void append_checksum(StrBuf *sb, const char *data, size_t len)
+{
+	strbuf_appendf(sb, "checksum %016" PRIx64 "\n", hash_bytes(HASH_KEY_FIXED, data, len));
 }
 
 int checkpoint_save(const char *path, const Checkpoint *checkpoint)
@@ -97,10 +102,12 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 			log->counters.lines, log->counters.failures, log->counters.successes,
 			log->counters.outages, log->counters.aborted, log->counters.skipped);
 	}
-	strbuf_appendf(&sb, "checksum %016" PRIx64 "\n",
-		hash_bytes(HASH_KEY_FIXED, sb.data, strbuf_error(&sb) ? 0 : sb.len));
+	append_checksum(&sb, sb.data, strbuf_error(&sb) ? 0 : sb.len);
 	if (strbuf_error(&sb))
 		return strbuf_error(&sb);
+	/* It could be written but never be read again. */
+	if (sb.len > FILE_MAX)
+		return -EFBIG;
 	return file_replace(path, sb.data, sb.len, 0600);
 }
 
@@ -115,13 +122,14 @@ static bool read_mark(const char *value, FileMark *ret_mark)
 
 	if (sscanf(value,
 		    "offset=%" SCNu64 " head=%" SCNu32 ":%" SCNx64 " tail=%" SCNu32 ":%" SCNx64
-		    " file=%" SCNu64 ":%" SCNu64 "%n",
+		    " file=%" SCNu64 ":%" SCNu64 " written=%" SCNd64 "%n",
 		    &mark.offset, &mark.head_len, &mark.head_hash, &mark.tail_len, &mark.tail_hash,
-		    &mark.device, &mark.inode, &end) != 7 ||
+		    &mark.device, &mark.inode, &mark.written_us, &end) != 8 ||
 		value[end])
 		return false;
 	if (mark.head_len > MARK_HEAD_MAX || mark.tail_len > MARK_TAIL_MAX ||
-		mark.tail_len > mark.offset || mark.offset > INT64_MAX)
+		mark.head_len > mark.offset || mark.tail_len > mark.offset ||
+		mark.offset > INT64_MAX)
 		return false;
 	*ret_mark = mark;
 	return true;
@@ -193,37 +201,39 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 	return -EBADMSG;
 }
 
-/* The first line and the checksum; cuts the checksum line off. 0 or -EBADMSG with *ret_why. */
+/*
+ * The first line and the checksum; cuts the checksum line off. 0, -ENOMEM, or -EBADMSG with *ret_why. The
+ * version comes first: how a newer one is summed up is not known.
+ */
 static int check_frame(StrBuf *sb, Why *ret_why)
 {
-	uint64_t checksum;
-	int version, end = 0;
-	char *last;
+	_cleanup_strbuf_ StrBuf expected = STRBUF_INIT;
+	size_t len = sb->len > CHECKSUM_LINE_LEN ? sb->len - CHECKSUM_LINE_LEN : 0;
+	uint64_t version = 0;
 
-	if (strncmp(strbuf_text(sb), FORMAT_NAME " ", sizeof(FORMAT_NAME))) {
+	if (!span_starts_with((Span){strbuf_text(sb), sb->len}, FORMAT_NAME " ") ||
+		sscanf(sb->data + sizeof(FORMAT_NAME), "%" SCNu64, &version) != 1 || !version) {
 		why_set(ret_why, "not a checkpoint of this program");
-		return -EBADMSG;
-	}
-	if (sscanf(sb->data + sizeof(FORMAT_NAME), "%9d", &version) != 1) {
-		why_set(ret_why, "its version can't be read");
 		return -EBADMSG;
 	}
 	if (version > FORMAT_VERSION) {
 		why_set(ret_why,
-			"written by a newer version of this program (format %d, known is %d)",
+			"written by a newer version of this program (format %" PRIu64
+			", known is %d)",
 			version, FORMAT_VERSION);
 		return -EBADMSG;
 	}
-	last = sb->len > CHECKSUM_LINE_LEN ? sb->data + sb->len - CHECKSUM_LINE_LEN : NULL;
-	if (!last || last[-1] != '\n' ||
-		sscanf(last, "checksum %16" SCNx64 "\n%n", &checksum, &end) != 1 ||
-		(size_t)end != CHECKSUM_LINE_LEN ||
-		checksum != hash_bytes(HASH_KEY_FIXED, sb->data, (size_t)(last - sb->data))) {
+	append_checksum(&expected, sb->data, len);
+	if (strbuf_error(&expected)) {
+		why_set(ret_why, "%s", strerror(-strbuf_error(&expected)));
+		return strbuf_error(&expected);
+	}
+	if (expected.len != sb->len - len || memcmp(sb->data + len, expected.data, expected.len)) {
 		why_set(ret_why, "torn or changed: its checksum is wrong");
 		return -EBADMSG;
 	}
-	*last = '\0';
-	sb->len = (size_t)(last - sb->data);
+	sb->data[len] = '\0';
+	sb->len = len;
 	return 0;
 }
 /* NOLINTEND(cert-err34-c) */
@@ -246,19 +256,17 @@ int checkpoint_load(const char *path, Checkpoint *ret_checkpoint, Why *ret_why)
 	r = check_frame(&sb, ret_why);
 	if (r < 0)
 		return r;
-	line = strchr(sb.data, '\n') + 1;
-	for (; *line; line = next) {
-		next = strchr(line, '\n');
+	for (line = sb.data; line < sb.data + sb.len && !r; line = next) {
+		next = memchr(line, '\n', (size_t)(sb.data + sb.len - line));
 		if (!next || memchr(line, '\0', (size_t)(next - line))) {
 			r = -EBADMSG;
 			break;
 		}
 		*next++ = '\0';
-		r = read_line(&cp, &log, line);
-		if (r < 0)
-			break;
+		if (line != sb.data)
+			r = read_line(&cp, &log, line);
 	}
-	if (!r && (!cp.csv_path || line != sb.data + sb.len))
+	if (!r && !cp.csv_path)
 		r = -EBADMSG;
 	if (r < 0) {
 		why_set(ret_why, "%s", r == -EBADMSG ? "a line of it can't be read" : strerror(-r));
