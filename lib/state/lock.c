@@ -33,7 +33,9 @@ int lock_take(const char *path, const char *command, int *ret_fd, char ret_holde
 	if (r)
 		return r;
 	n = snprintf(line, sizeof(line), "%ld %.40s\n", (long)getpid(), command);
-	if (n < 0 || ftruncate(fd, 0) < 0)
+	if (n < 0)
+		return -EINVAL;
+	if (ftruncate(fd, 0) < 0)
 		return -errno;
 	r = file_write_full(fd, line, (size_t)n);
 	if (r < 0)
