@@ -14,6 +14,7 @@ struct CsvFile {
 	char *path;
 	int fd;
 	uint64_t length; /* of the whole rows in the file */
+	bool torn;       /* part of a row stands behind them */
 	StrBuf buffer;
 };
 
@@ -38,6 +39,15 @@ const char *csvfile_path(const CsvFile *file)
 	return file->path;
 }
 
+/* No part of a row stays, neither for readers nor in front of the next row. */
+static int cut_torn(CsvFile *file)
+{
+	if (file->torn && ftruncate(file->fd, (off_t)file->length) < 0)
+		return -errno;
+	file->torn = false;
+	return 0;
+}
+
 int csvfile_flush(CsvFile *file)
 {
 	int r = strbuf_error(&file->buffer);
@@ -46,11 +56,13 @@ int csvfile_flush(CsvFile *file)
 		return r;
 	if (!file->buffer.len)
 		return 0;
+	r = cut_torn(file);
+	if (r < 0)
+		return r;
 	r = file_write_full(file->fd, file->buffer.data, file->buffer.len);
 	if (r < 0) {
-		/* No torn row stays. Should even this fail, the next start cuts it. */
-		if (ftruncate(file->fd, (off_t)file->length) < 0)
-			return r;
+		file->torn = true;
+		(void)cut_torn(file);
 		return r;
 	}
 	file->length += file->buffer.len;
@@ -87,14 +99,15 @@ static int open_locked(const char *path, int flags, int *ret_fd, struct stat *re
 {
 	_cleanup_close_ int fd =
 		open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0640);
+	struct stat st;
 	int r;
 
-	if (fd < 0 || fstat(fd, ret_st) < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = -errno;
 		why_set(why, "%s: %s", path, strerror(-r));
 		return r;
 	}
-	if (!S_ISREG(ret_st->st_mode)) {
+	if (!S_ISREG(st.st_mode)) {
 		why_set(why, "%s: not a regular file", path);
 		return -EBADMSG;
 	}
@@ -103,12 +116,31 @@ static int open_locked(const char *path, int flags, int *ret_fd, struct stat *re
 		why_set(why, "%s: another process is writing it", path);
 		return -EBUSY;
 	}
+	/* Only now its size stays what it is. */
+	if (!r && fstat(fd, &st) < 0)
+		r = -errno;
 	if (r < 0) {
 		why_set(why, "%s: can't be locked: %s", path, strerror(-r));
 		return r;
 	}
 	*ret_fd = take_fd(&fd);
+	*ret_st = st;
 	return 0;
+}
+
+/*
+ * As mark_compare_fd, but where nothing but the header was committed every CSV would do: then only the
+ * inode can tell, and in doubt nothing is cut.
+ */
+static int compare_committed(const FileMark *committed, int fd, const struct stat *st)
+{
+	uint64_t header = csv_header().len;
+
+	if (committed->offset < header ||
+		(committed->offset == header && (uint64_t)st->st_size > header &&
+			st->st_ino != committed->inode))
+		return MARK_OTHER;
+	return mark_compare_fd(committed, fd);
 }
 
 /* Cuts the committed file back to the committed length. The bytes cut, or -errno. */
@@ -122,47 +154,87 @@ static int64_t cut_back(int fd, uint64_t size, uint64_t length)
 }
 
 /*
- * Looks for the committed file under another name in its directory (it was rotated while nobody looked) and
- * cuts what was not committed. 1 found, 0 not, -errno.
+ * Whether `name` in dir is the committed file; if so it is open then. 1 yes, 0 no, -errno. What can't be looked
+ * at is not it, unless its inode says that it may be.
+ */
+static int try_rotated(
+	const char *path, const FileMark *committed, int *ret_fd, struct stat *ret_st, Why *why)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	Why reason = {""};
+	int r;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	r = open_locked(path, 0, &fd, &st, &reason);
+	if (r < 0) {
+		if (st.st_ino != committed->inode)
+			return 0;
+		why_set(why, "%s", reason.text);
+		return r;
+	}
+	if (compare_committed(committed, fd, &st))
+		return 0;
+	*ret_fd = take_fd(&fd);
+	*ret_st = st;
+	return 1;
+}
+
+/*
+ * Looks for the committed file under another name in its directory (it was rotated while nobody looked), the
+ * inode deciding between copies, and cuts what was not committed. 1 found, 0 not, -errno.
  */
 static int find_rotated(const char *path, const FileMark *committed, uint64_t *ret_cut, Why *why)
 {
 	_cleanup_free_ char *dir = file_parent_dup(path);
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	_cleanup_close_ int found = -1;
 	struct dirent *entry;
+	uint64_t size = 0;
+	int64_t cut;
 	DIR *stream;
 	int r = 0;
 
-	if (!dir)
-		return -ENOMEM;
-	stream = opendir(dir);
-	if (!stream)
-		return -errno;
-	while (!r && (entry = readdir(stream))) {
+	stream = dir ? opendir(dir) : NULL;
+	if (!stream) {
+		r = dir ? -errno : -ENOMEM;
+		why_set(why, "%s: %s", dir ? dir : path, strerror(-r));
+		return r;
+	}
+	while (r >= 0 && (errno = 0, entry = readdir(stream))) {
 		_cleanup_free_ char *other = file_join_dup(dir, entry->d_name);
 		_cleanup_close_ int fd = -1;
 		struct stat st;
-		int64_t cut;
 
 		if (!other) {
 			r = -ENOMEM;
 			break;
 		}
-		if (strncmp(entry->d_name, name, strlen(name)) || !entry->d_name[strlen(name)] ||
-			stat(other, &st) < 0 || !S_ISREG(st.st_mode) ||
-			open_locked(other, 0, &fd, &st, NULL) < 0 || mark_compare_fd(committed, fd))
+		if (strncmp(entry->d_name, name, strlen(name)) || !entry->d_name[strlen(name)])
 			continue;
-		cut = cut_back(fd, (uint64_t)st.st_size, committed->offset);
-		if (cut < 0) {
-			why_set(why, "%s: can't be cut back: %s", other, strerror((int)-cut));
-			r = (int)cut;
+		r = try_rotated(other, committed, &fd, &st, why);
+		if (r <= 0 || (found >= 0 && st.st_ino != committed->inode))
+			continue;
+		close_fd(&found);
+		found = take_fd(&fd);
+		size = (uint64_t)st.st_size;
+		if (st.st_ino == committed->inode)
 			break;
-		}
-		*ret_cut = (uint64_t)cut;
-		r = 1;
 	}
+	if (r >= 0 && !entry && errno)
+		r = -errno;
 	(void)closedir(stream);
-	return r;
+	if (r < 0 || found < 0)
+		return r;
+	cut = cut_back(found, size, committed->offset);
+	if (cut < 0) {
+		why_set(why, "%s: can't be cut back where it was rotated to: %s", path,
+			strerror((int)-cut));
+		return (int)cut;
+	}
+	*ret_cut = (uint64_t)cut;
+	return 1;
 }
 
 /* A file that does not end with a newline: the next row must not become part of its last line. */
@@ -179,75 +251,73 @@ static int end_last_line(CsvFile *file)
 	return strbuf_error(&file->buffer);
 }
 
-/*
- * As mark_compare_fd, but while nothing but the header was committed every CSV would do: then only
- * the inode can tell, and in doubt nothing is cut.
- */
-static int compare_committed(const CsvFile *file, const FileMark *committed)
+/* The file has the committed name and is not the committed file, or not all of it. */
+static int classify_other(CsvFile *file, const FileMark *committed, const struct stat *st,
+	CsvStart *start, uint64_t *cut, Why *why)
 {
-	struct stat st;
+	int r = find_rotated(file->path, committed, cut, why);
 
-	if (committed->offset <= csv_header().len && file->length > committed->offset) {
-		if (fstat(file->fd, &st) < 0)
-			return -errno;
-		if (st.st_ino != committed->inode)
-			return MARK_OTHER;
-	}
-	return mark_compare_fd(committed, file->fd);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		*start = CSV_ROTATED;
+	else if (st->st_ino == committed->inode && file->length < committed->offset)
+		*start = CSV_SHORTER;
+	else
+		*start = file->length ? CSV_FOREIGN : CSV_DISAPPEARED;
+	return end_last_line(file);
 }
 
 /* What the opened file is; fills start and cut. */
-static int classify(
-	CsvFile *file, const FileMark *committed, CsvStart *start, uint64_t *cut, Why *why)
+static int classify(CsvFile *file, const FileMark *committed, const struct stat *st,
+	CsvStart *start, uint64_t *cut, Why *why)
 {
 	int r = check_header(file->fd, file->length);
+	int64_t bytes;
 
-	if (r == -EBADMSG)
-		why_set(why, "%s: does not start with the header of this program's CSV",
+	if (r < 0) {
+		why_set(why,
+			r == -EBADMSG ? "%s: does not start with the header of this program's CSV"
+				      : "%s: can't be read",
 			file->path);
-	if (r < 0)
 		return r;
+	}
 	if (r > 0 && file->length) {
 		if (ftruncate(file->fd, 0) < 0) {
-			why_set(why, "%s: can't be cut back: %s", file->path, strerror(errno));
-			return -errno;
+			r = -errno;
+			why_set(why, "%s: can't be cut back: %s", file->path, strerror(-r));
+			return r;
 		}
 		file->length = 0;
 	}
 	if (!committed) {
 		*start = r ? CSV_CREATED : CSV_CONTINUED;
-		if (!r && file->length > csv_header().len) {
-			why_set(why,
-				"%s: holds rows already, but nothing says how far the logs were "
-				"read",
-				file->path);
-			return -EEXIST;
-		}
-		return 0;
+		if (r || file->length == csv_header().len)
+			return 0;
+		why_set(why, "%s: holds rows already, but nothing says how far the logs were read",
+			file->path);
+		return -EEXIST;
 	}
-	switch (compare_committed(file, committed)) {
-	case 0: {
-		int64_t bytes = cut_back(file->fd, file->length, committed->offset);
-
-		if (bytes < 0) {
-			why_set(why, "%s: can't be cut back: %s", file->path,
-				strerror((int)-bytes));
-			return (int)bytes;
-		}
-		*cut = (uint64_t)bytes;
-		file->length = committed->offset;
-		*start = CSV_CONTINUED;
-		return 0;
-	}
-	case MARK_SHORT: *start = CSV_SHORTER; return end_last_line(file);
-	case MARK_OTHER:
-		r = find_rotated(file->path, committed, cut, why);
-		if (r < 0)
-			return r;
-		*start = r ? CSV_ROTATED : file->length ? CSV_FOREIGN : CSV_DISAPPEARED;
+	r = compare_committed(committed, file->fd, st);
+	if (r == MARK_OTHER)
+		return classify_other(file, committed, st, start, cut, why);
+	if (r == MARK_SHORT) {
+		*start = CSV_SHORTER;
 		return end_last_line(file);
-	default: why_set(why, "%s: can't be read", file->path); return -EIO;
 	}
+	if (r < 0) {
+		why_set(why, "%s: %s", file->path, strerror(-r));
+		return r;
+	}
+	bytes = cut_back(file->fd, file->length, committed->offset);
+	if (bytes < 0) {
+		why_set(why, "%s: can't be cut back: %s", file->path, strerror((int)-bytes));
+		return (int)bytes;
+	}
+	*cut = (uint64_t)bytes;
+	file->length = committed->offset;
+	*start = CSV_CONTINUED;
+	return 0;
 }
 
 /* The header, durable together with the name. */
@@ -288,7 +358,7 @@ int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file
 	if (r < 0)
 		return r;
 	file->length = (uint64_t)st.st_size;
-	r = classify(file, committed, &start, &cut, ret_why);
+	r = classify(file, committed, &st, &start, &cut, ret_why);
 	if (r < 0)
 		return r;
 	if (!file->length) {
