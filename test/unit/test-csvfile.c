@@ -285,6 +285,10 @@ static void test_rotated(void)
 	tap_ok(scratch_holds(PATH ".1", other.data, other.len) && holds("another.csv", 14),
 		"no other file is touched");
 	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "rotated, a new one, nothing to cut"));
+	MUST(!rename(PATH "-20261122", "renamed.csv"));
+	csvfile_free(open_as(&mark, CSV_FOREIGN, 0, "renamed to a name that is not the CSV's"));
+	tap_ok(holds("another.csv", 14), "no other file is touched");
+	MUST(!rename("renamed.csv", PATH "-20261122"));
 	scratch_write(PATH, other.data, other.len);
 	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "rotated, a new one with rows"));
 	tap_ok(scratch_holds(PATH, other.data, other.len), "they stay");
@@ -477,7 +481,7 @@ static int forbid_ftruncate(void)
 /* Not even the torn row can be cut off: then nothing may be written behind it. The exit status. */
 static int write_behind_torn(void)
 {
-	struct rlimit limit = {1000, RLIM_INFINITY};
+	struct rlimit limit;
 	_cleanup_(csvfile_freep) CsvFile *file = NULL;
 	CsvStart start;
 	uint64_t cut;
@@ -487,6 +491,8 @@ static int write_behind_torn(void)
 	append_rows(csvfile_buffer(file), 0, 20);
 	if (forbid_ftruncate())
 		return 2;
+	MUST(!getrlimit(RLIMIT_FSIZE, &limit));
+	limit.rlim_cur = 1000;
 	if (setrlimit(RLIMIT_FSIZE, &limit) || csvfile_flush(file) != -EFBIG)
 		return 3;
 	raise_limit();
