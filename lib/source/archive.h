@@ -2,48 +2,19 @@
 #pragma once
 
 /*
- * A log and its rotated siblings as one sequence of files, oldest first, and where in it reading
- * goes on. Siblings are PATH.1, PATH.2.gz, PATH-20261122, PATH-20261122.xz, PATH.20261122-125632.gz and the
- * like (logrotate's numbers and dateext, postlogd's stamps). They are ordered by number or by date; where a
- * directory mixes both, by modification time.
+ * A log and its rotated siblings (source/siblings) as one sequence, and where in it reading goes on. A file is
+ * recognised by its content, under whatever name and compressed or not; the inode decides between copies.
  */
 
 #include "base/compress.h"
 #include "state/mark.h"
 
-typedef struct ArchiveFile {
-	char *path;
-	uint64_t device, inode;
-	int64_t written_us; /* modification time */
-	bool compressed;    /* by its name */
-	char kind;          /* 'n'umbered, 'd'ated, 'l'ive */
-	uint64_t number;    /* of a numbered one */
-	char digits[33];    /* of a dated one */
-} ArchiveFile;
-
-typedef struct ArchiveList {
-	ArchiveFile *files;
-	size_t count;
-} ArchiveList;
-
-#define ARCHIVE_LIST_INIT ((ArchiveList){NULL, 0})
-#define ARCHIVE_FILES_MAX 4096
-
-void archive_list_done(ArchiveList *list);
-#define _cleanup_archive_list_ _cleanup_(archive_list_done)
-
-/*
- * The siblings of path, oldest first, and path itself last if it is there. A directory that is missing is an
- * empty list. 0, -ENOMEM, or -errno of reading the directory.
- */
-int archive_list(const char *path, ArchiveList *ret_list);
-
 /* What was read last, for archive_next(). */
 typedef struct ArchiveFrom {
-	const FileMark *mark; /* NULL: nothing was read, start with the oldest */
+	const FileMark *mark; /* a place behind a file's start; NULL: nothing was read */
 	bool finished;        /* the file of the mark was read to its end */
-	int64_t seen_us;      /* when that was: what was written later is new */
-	bool has_open;        /* the finished file is still open: its inode is its own */
+	int64_t seen_us; /* what was written later is new, should the file of the mark be gone */
+	bool has_open;   /* the file that was read is still open: its inode is its own */
 	uint64_t open_device, open_inode;
 } ArchiveFrom;
 
@@ -51,6 +22,7 @@ typedef struct ArchivePlace {
 	Reader *reader; /* the open file, at offset; the caller's */
 	char *path;     /* heap memory */
 	bool live;      /* it is the log itself, not a sibling */
+	bool at_end;    /* nothing can be read there now */
 	uint64_t device, inode;
 	uint64_t offset;
 	char head[MARK_HEAD_MAX]; /* its first bytes, as far as they lie before offset */
@@ -64,12 +36,18 @@ void archive_place_done(ArchivePlace *place);
 enum {
 	ARCHIVE_NOTHING = 1, /* there is nothing (more) to read now */
 	ARCHIVE_LOST = 2,    /* the marked file is gone; the place is the next best one */
-	ARCHIVE_SHORT = 4,   /* the marked file is shorter than the mark; the place is its end */
+	ARCHIVE_SHORT =
+		4, /* the marked file is shorter than the mark (*ret_why says it); its end counts as the place */
 };
 
 /*
- * Where reading goes on after `from`: in the marked file, which is recognised by its content under whatever name it has
- * now, or when that is at its end in the next newer one. 0, or a sum of ARCHIVE_LOST, ARCHIVE_SHORT and
- * ARCHIVE_NOTHING (only without ARCHIVE_NOTHING is the place filled); -errno, with the path in *ret_why.
+ * Where reading goes on after `from`: in the marked file, or when that is at its end in the next newer one. What begins
+ * with all that was read of the marked file is a copy of it, and goes on at the same offset. The newest sibling is
+ * still written for a while after the new log is there (rsyslog, until it gets its HUP): so while the log is
+ * empty, the place is that sibling's end. With has_open the place is always newer than the open file, which the
+ * caller keeps in mind itself.
+ *
+ * 0, or a sum of ARCHIVE_LOST, ARCHIVE_SHORT and ARCHIVE_NOTHING (only without ARCHIVE_NOTHING is the place
+ * filled); -errno with the path in *ret_why.
  */
 int archive_next(const char *path, const ArchiveFrom *from, ArchivePlace *ret_place, Why *ret_why);

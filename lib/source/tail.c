@@ -21,13 +21,14 @@ struct Tail {
 	bool single; /* no other file is looked for */
 	bool live;   /* it was opened as the log itself, so it may grow */
 	uint64_t device, inode;
-	int64_t live_seen_us;        /* when it last stood under its name */
+	int64_t written_us;          /* when it was last written, as of the last read */
 	bool successor_seen;         /* there is a newer one with content: finish at the next end */
-	bool damage_said, lost_said; /* once is enough */
+	bool damage_said, gone_said; /* once is enough */
 
 	/* Where to go on when none is open. */
 	bool has_position, has_finished;
 	FileMark position, finished;
+	int64_t seen_us;
 };
 
 static void notice(Tail *tail, bool warning, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -55,7 +56,7 @@ int tail_new(const char *path, const LogState *state, int64_t seen_us,
 	if (!tail->path || lines_init(&tail->lines) < 0)
 		return -ENOMEM;
 	lines_start(&tail->lines, 0, SPAN_MISSING, SPAN_MISSING);
-	tail->live_seen_us = seen_us;
+	tail->seen_us = seen_us;
 	if (state) {
 		tail->has_position = state->has_position;
 		tail->position = state->position;
@@ -123,6 +124,7 @@ void tail_mark(Tail *tail, size_t n, FileMark *ret_mark)
 	lines_mark(&tail->lines, n, ret_mark);
 	ret_mark->device = tail->device;
 	ret_mark->inode = tail->inode;
+	ret_mark->written_us = tail->written_us;
 }
 
 void tail_save(Tail *tail, LogState *state)
@@ -167,20 +169,31 @@ static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, W
 
 	if (r < 0)
 		return r;
-	if (r & ARCHIVE_LOST && !from->has_open && !tail->lost_said) {
-		tail->lost_said = true;
+	if (r & ARCHIVE_LOST && !from->has_open && !tail->gone_said) {
+		tail->gone_said = true;
 		notice(tail, true,
 			"%s: the file that was read up to byte %" PRIu64
 			" is gone; what was written to it after that is lost, going on with %s",
 			tail->path, read_to,
 			r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
 	}
-	if (r & ARCHIVE_SHORT)
-		notice(tail, true,
-			"%s: is shorter than what was read of it (%" PRIu64 " of %" PRIu64
-			" bytes), going on at its end",
-			place->path, place->offset, read_to);
+	if (r & ARCHIVE_SHORT && !tail->gone_said) {
+		tail->gone_said = true;
+		notice(tail, true, "%s", why->text);
+	}
 	return r & ARCHIVE_NOTHING ? TAIL_IDLE : 0;
+}
+
+static void note_written(Tail *tail, int64_t now_us)
+{
+	struct stat st;
+	int64_t written_us;
+
+	if (fstat(reader_fd(tail->reader), &st) < 0)
+		return;
+	written_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+	/* A time in the future would hide newer files. */
+	tail->written_us = MIN(written_us, now_us);
 }
 
 /* Reading goes on at place, whose parts are taken. */
@@ -195,38 +208,55 @@ static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
 	tail->live = place->live;
 	tail->device = place->device;
 	tail->inode = place->inode;
-	tail->successor_seen = tail->damage_said = tail->lost_said = false;
-	if (place->live)
-		tail->live_seen_us = now_us;
+	tail->successor_seen = tail->damage_said = tail->gone_said = false;
+	note_written(tail, now_us);
+}
+
+/* The place becomes the end of the last finished file. Of one of which nothing was read nothing is remembered. */
+static void remember_finished(Tail *tail, const FileMark *mark)
+{
+	if (!mark->offset)
+		return;
+	tail->finished = *mark;
+	tail->has_finished = true;
+}
+
+/*
+ * What is known of the last file that was read: the place in the current one, or, since the start of
+ * a file has no content to be known by, the end of the one before.
+ */
+static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
+{
+	ArchiveFrom from = {0};
+
+	if (mark && mark->offset) {
+		from.mark = mark;
+	} else if (tail->has_finished && tail->finished.offset) {
+		from.mark = &tail->finished;
+		from.finished = true;
+	}
+	if (from.mark)
+		from.seen_us = from.mark->written_us;
+	return from;
 }
 
 /* The first file of this process: from the checkpoint's place, or the oldest there is. */
 static int open_first(Tail *tail, int64_t now_us, Why *why)
 {
-	ArchiveFrom from = {.seen_us = tail->live_seen_us};
+	ArchiveFrom from = from_mark(tail, tail->has_position ? &tail->position : NULL);
 	ArchivePlace place;
 	int r;
 
-	/* An empty file has no content to be known by: then it is the one after the finished one. */
-	if (tail->has_position && tail->position.head_len) {
-		from.mark = &tail->position;
-	} else if (tail->has_finished && tail->finished.head_len) {
-		from.mark = &tail->finished;
-		from.finished = true;
-	}
+	/* What was written after the checkpoint is new, whatever the mark says. */
+	from.seen_us = MIN(from.seen_us, tail->seen_us);
 	r = find_next(tail, &from, &place, why);
-	if (!r)
-		take_place(tail, &place, now_us);
-	return r;
-}
-
-/* The place of reading becomes the end of the last finished file. An empty file is not remembered. */
-static void remember_finished(Tail *tail, const FileMark *mark)
-{
-	if (!mark->head_len)
-		return;
-	tail->finished = *mark;
-	tail->has_finished = true;
+	if (r)
+		return r;
+	/* Should it be gone, what is newer is found by it as long as nothing was read of what is open now. */
+	if (from.mark)
+		remember_finished(tail, from.mark);
+	take_place(tail, &place, now_us);
+	return 0;
 }
 
 /*
@@ -236,28 +266,28 @@ static void remember_finished(Tail *tail, const FileMark *mark)
  */
 static int finish_file(Tail *tail, int64_t now_us, Why *why)
 {
-	ArchiveFrom from = {.finished = true,
-		.has_open = true,
-		.open_device = tail->device,
-		.open_inode = tail->inode,
-		.seen_us = tail->live_seen_us};
 	ArchivePlace place;
-	struct stat st;
+	ArchiveFrom from;
 	FileMark mark;
 	int r;
 
 	tail_mark(tail, 0, &mark);
-	from.mark = mark.head_len ? &mark : NULL;
+	from = from_mark(tail, &mark);
+	from.finished = true;
+	from.has_open = true;
+	from.open_device = tail->device;
+	from.open_inode = tail->inode;
+	from.seen_us = tail->written_us;
 	r = find_next(tail, &from, &place, why);
 	if (r)
 		return r;
-	if (fstat(reader_fd(place.reader), &st) < 0) {
-		r = -errno;
-		why_set(why, "%s: %s", place.path, strerror(-r));
-	} else if (place.live && !st.st_size) {
+	if (place.live && place.at_end && !place.offset) {
 		r = TAIL_IDLE;
 	} else if (!tail->successor_seen && !reader_compressed(tail->reader)) {
 		tail->successor_seen = true;
+	} else if (mark.offset && place.offset == mark.offset) {
+		/* A copy that goes on where this one ends, maybe in the middle of a line. */
+		take_place(tail, &place, now_us);
 	} else {
 		lines_finish(&tail->lines);
 		if (!lines_chunk(&tail->lines).len) {
@@ -274,14 +304,15 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 /* The bytes before the place of reading are not the ones that were read: the file was cut and written anew. */
 static int reopen_truncated(Tail *tail, int64_t now_us, Why *why)
 {
-	FileMark mark;
-	ArchiveFrom from = {.mark = &mark, .seen_us = tail->live_seen_us};
 	ArchivePlace place;
+	ArchiveFrom from;
+	FileMark mark;
 	int r;
 
 	/* A line that had no end yet is read again, from the copy. */
 	tail_mark(tail, 0, &mark);
 	remember_finished(tail, &mark);
+	from = from_mark(tail, &mark);
 	r = find_next(tail, &from, &place, why);
 	if (r)
 		return r;
@@ -304,15 +335,12 @@ static int check_before(Tail *tail)
 }
 
 /* Whether the open file still is the log itself. Then it may grow. */
-static bool still_the_log(Tail *tail, int64_t now_us)
+static bool still_the_log(const Tail *tail)
 {
 	struct stat st;
 
-	if (!tail->live || stat(tail->path, &st) < 0 || st.st_dev != tail->device ||
-		st.st_ino != tail->inode)
-		return false;
-	tail->live_seen_us = now_us;
-	return true;
+	return tail->live && !stat(tail->path, &st) && st.st_dev == tail->device &&
+	       st.st_ino == tail->inode;
 }
 
 int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
@@ -334,6 +362,8 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 	}
 	if (tail->live && plain) {
 		r = check_before(tail);
+		if (r && n > 0)
+			(void)reader_skip(tail->reader, lines_read_offset(&tail->lines));
 		if (r < 0) {
 			why_set(ret_why, "%s: %s", tail->file_path, strerror(-r));
 			return r;
@@ -341,6 +371,7 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 		if (r)
 			return reopen_truncated(tail, now_us, ret_why);
 	}
+	note_written(tail, now_us);
 	if (n > 0) {
 		lines_filled(&tail->lines, (size_t)n);
 		return 0;
@@ -356,7 +387,7 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 		lines_finish(&tail->lines);
 		return lines_chunk(&tail->lines).len ? 0 : TAIL_IDLE;
 	}
-	if (still_the_log(tail, now_us))
+	if (still_the_log(tail))
 		return TAIL_IDLE;
 	return finish_file(tail, now_us, ret_why);
 }

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "source/siblings.h"
+
+#include "base/file.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#define ATTEMPTS_MAX 20
+
+static const char *const compressed_suffixes[] = {".gz", ".xz", ".zst"};
+
+void siblings_done(SiblingList *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->files[i].path);
+	free(list->files);
+	*list = SIBLING_LIST_INIT;
+}
+
+/*
+ * Reads what stands behind the log's name as number or date: ".1", ".2.gz", "-20261122",
+ * ".20261122-125632.gz", "-2026-11-22", "-1795352407". False: not a sibling.
+ */
+static bool read_suffix(const char *suffix, Sibling *file)
+{
+	size_t len = strlen(suffix), digits = 0;
+
+	file->compressed = false;
+	for (size_t i = 0; i < ARRAY_SIZE(compressed_suffixes); i++) {
+		size_t n = strlen(compressed_suffixes[i]);
+
+		if (len > n && !strcmp(suffix + len - n, compressed_suffixes[i])) {
+			file->compressed = true;
+			len -= n;
+			break;
+		}
+	}
+	if (len < 2 || !strchr(".-_", suffix[0]))
+		return false;
+	for (size_t i = 1; i < len; i++) {
+		if (suffix[i] >= '0' && suffix[i] <= '9') {
+			if (digits + 1 >= sizeof(file->digits))
+				return false;
+			file->digits[digits++] = suffix[i];
+		} else if (!strchr("-_.T:Z", suffix[i]) || i == 1) {
+			return false;
+		}
+	}
+	file->digits[digits] = '\0';
+	if (suffix[0] == '.' && digits == len - 1 && digits <= 5) {
+		file->kind = SIBLING_NUMBERED;
+		file->number = (uint32_t)strtoul(file->digits, NULL, 10);
+		return true;
+	}
+	file->kind = SIBLING_DATED;
+	return digits >= 6;
+}
+
+/* Numbers count down, dates up, the log is last. Of the same rotation the plain file comes first. */
+static int compare_names(const void *left, const void *right)
+{
+	const Sibling *a = left, *b = right;
+	int order = (int)a->kind - (int)b->kind;
+
+	if (!order && a->kind == SIBLING_NUMBERED)
+		order = (b->number > a->number) - (b->number < a->number);
+	if (!order && a->kind == SIBLING_DATED)
+		order = strcmp(a->digits, b->digits);
+	if (!order)
+		order = a->compressed - b->compressed;
+	return order ? order : strcmp(a->path, b->path);
+}
+
+static int compare_times(const void *left, const void *right)
+{
+	const Sibling *a = left, *b = right;
+
+	if (a->kind == SIBLING_LOG || b->kind == SIBLING_LOG)
+		return (a->kind == SIBLING_LOG) - (b->kind == SIBLING_LOG);
+	if (a->written_us != b->written_us)
+		return a->written_us < b->written_us ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
+static int add_file(SiblingList *list, const char *dir, const char *name, const Sibling *how)
+{
+	_cleanup_free_ char *path = file_join_dup(dir, name);
+	Sibling *files;
+	struct stat st;
+
+	if (!path)
+		return -ENOMEM;
+	/* Gone since, or a link to nowhere: not there. */
+	if (stat(path, &st) < 0)
+		return errno == ENOENT || errno == ELOOP ? 0 : -errno;
+	if (!S_ISREG(st.st_mode)) {
+		if (how->kind != SIBLING_LOG)
+			return 0;
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	}
+	if (list->count >= SIBLINGS_MAX)
+		return -EMFILE;
+	files = reallocarray(list->files, list->count + 1, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	list->files = files;
+	files[list->count] = *how;
+	files[list->count].path = TAKE(path);
+	files[list->count].device = st.st_dev;
+	files[list->count].inode = st.st_ino;
+	files[list->count].written_us =
+		(int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+	list->count++;
+	return 0;
+}
+
+/* Whether files[at] says nothing that the others do not: another name of a later file, or being made of a plain one. */
+static bool is_twin(const SiblingList *list, size_t at)
+{
+	const Sibling *file = &list->files[at], *other;
+
+	for (other = file + 1; other < list->files + list->count; other++)
+		if (other->inode == file->inode && other->device == file->device)
+			return true;
+	for (other = file; file->compressed && other-- > list->files;) {
+		if (other->kind != file->kind || strcmp(other->digits, file->digits))
+			break;
+		if (!other->compressed)
+			return true;
+	}
+	return false;
+}
+
+/* From the end, so that what stands before a file and decides on it is still there. */
+static void drop_twins(SiblingList *list)
+{
+	for (size_t at = list->count; at-- > 0;) {
+		if (!is_twin(list, at))
+			continue;
+		free(list->files[at].path);
+		list->count--;
+		memmove(&list->files[at], &list->files[at + 1],
+			(list->count - at) * sizeof(*list->files));
+	}
+}
+
+static void sort(SiblingList *list)
+{
+	bool numbered = false, dated = false;
+
+	if (!list->count)
+		return;
+	qsort(list->files, list->count, sizeof(*list->files), compare_names);
+	drop_twins(list);
+	for (size_t i = 0; i < list->count; i++) {
+		numbered |= list->files[i].kind == SIBLING_NUMBERED;
+		dated |= list->files[i].kind == SIBLING_DATED;
+	}
+	if (numbered && dated)
+		qsort(list->files, list->count, sizeof(*list->files), compare_times);
+}
+
+/* One reading of the directory. Names that are renamed meanwhile can be in it twice or not at all. */
+static int list_once(const char *dir, const char *name, SiblingList *ret_list)
+{
+	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+	size_t name_len = strlen(name);
+	struct dirent *entry;
+	DIR *stream = opendir(dir);
+	int r = 0;
+
+	if (!stream && errno != ENOENT)
+		return -errno;
+	while (stream && !r) {
+		Sibling file = {.kind = SIBLING_LOG};
+
+		errno = 0;
+		entry = readdir(stream);
+		if (!entry) {
+			r = -errno;
+			break;
+		}
+		if (strncmp(entry->d_name, name, name_len))
+			continue;
+		if (entry->d_name[name_len] && !read_suffix(entry->d_name + name_len, &file))
+			continue;
+		r = add_file(&list, dir, entry->d_name, &file);
+	}
+	if (stream)
+		(void)closedir(stream);
+	if (r < 0)
+		return r;
+	sort(&list);
+	*ret_list = list;
+	list = SIBLING_LIST_INIT;
+	return 0;
+}
+
+static bool same_names(const SiblingList *a, const SiblingList *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (a->files[i].inode != b->files[i].inode ||
+			a->files[i].device != b->files[i].device ||
+			strcmp(a->files[i].path, b->files[i].path))
+			return false;
+	return true;
+}
+
+int siblings_list(const char *path, SiblingList *ret_list)
+{
+	_cleanup_siblings_ SiblingList before = SIBLING_LIST_INIT;
+	_cleanup_free_ char *dir = file_parent_dup(path);
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	int r;
+
+	if (!dir)
+		return -ENOMEM;
+	r = list_once(dir, name, &before);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+
+		r = list_once(dir, name, &list);
+		if (r < 0)
+			return r;
+		if (same_names(&before, &list)) {
+			*ret_list = list;
+			list = SIBLING_LIST_INIT;
+			return 0;
+		}
+		siblings_done(&before);
+		before = list;
+		list = SIBLING_LIST_INIT;
+	}
+	return -ESTALE;
+}

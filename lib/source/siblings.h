@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The files of one log, oldest first: its rotated siblings PATH.1, PATH.2.gz, PATH-20261122,
+ * PATH-20261122.xz, PATH.20261122-125632.gz and the like (logrotate's numbers and dateext, postlogd's
+ * stamps), then the log itself. They are ordered by number or by date; where a directory has both, by
+ * modification time. At most SIBLINGS_MAX files.
+ */
+
+#include "base/base.h"
+
+#define SIBLINGS_MAX 4096
+
+typedef enum SiblingKind {
+	SIBLING_NUMBERED,
+	SIBLING_DATED,
+	SIBLING_LOG, /* not rotated: the log itself */
+} SiblingKind;
+
+typedef struct Sibling {
+	char *path;
+	uint64_t device, inode;
+	int64_t written_us; /* modification time */
+	SiblingKind kind;
+	bool compressed; /* by its name */
+	char digits[33]; /* of its number or date */
+	uint32_t number;
+} Sibling;
+
+typedef struct SiblingList {
+	Sibling *files;
+	size_t count;
+} SiblingList;
+
+#define SIBLING_LIST_INIT ((SiblingList){NULL, 0})
+
+/*
+ * Lists the files of the log at path as they were at one moment: a rotation that runs meanwhile is waited out. A
+ * file that has two names counts once, as the log if it is that; PATH.1.gz does not count beside PATH.1, which it is
+ * being made of. A directory that is missing is an empty list. 0, -EMFILE above SIBLINGS_MAX, -ESTALE when
+ * the names do not stop moving, -EISDIR or -EINVAL when path is a directory or something else that is no file,
+ * -ENOMEM, or -errno of reading the directory.
+ */
+int siblings_list(const char *path, SiblingList *ret_list);
+
+void siblings_done(SiblingList *list);
+#define _cleanup_siblings_ _cleanup_(siblings_done)
