@@ -205,9 +205,10 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 		*ret_at = (size_t)found.at;
 		return found.shorter ? ARCHIVE_SHORT : 0;
 	}
-	for (at = 0; at < list->count; at++)
-		if (list->files[at].kind == SIBLING_LOG ||
-			list->files[at].written_us > from->seen_us)
+	/* Behind the newest that is old: one that was touched later must not bring back all that follow it. */
+	for (at = list->count; at > 0; at--)
+		if (list->files[at - 1].kind != SIBLING_LOG &&
+			list->files[at - 1].written_us <= from->seen_us)
 			break;
 	*ret_at = at;
 	return ARCHIVE_LOST;
@@ -315,12 +316,11 @@ static int next_in(
 			*ret_place = place;
 			return condition;
 		}
-		if (place.live || from->has_open || reader_compressed(place.reader)) {
+		if (place.live || from->has_open || reader_compressed(place.reader) ||
+			waiting.reader)
 			archive_place_done(&place);
-			continue;
-		}
-		archive_place_done(&waiting);
-		waiting = place;
+		else
+			waiting = place;
 	}
 	if (r < 0) {
 		archive_place_done(&waiting);

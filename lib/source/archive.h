@@ -42,10 +42,10 @@ enum {
 
 /*
  * Where reading goes on after `from`: in the marked file, or when that is at its end in the next newer one. What begins
- * with all that was read of the marked file is a copy of it, and goes on at the same offset. The newest sibling is
- * still written for a while after the new log is there (rsyslog, until it gets its HUP): so while the log is
- * empty, the place is that sibling's end. With has_open the place is always newer than the open file, which the
- * caller keeps in mind itself.
+ * with all that was read of the marked file is a copy of it, and goes on at the same offset. A sibling is
+ * still written for a while after the new log is there (rsyslog, until it gets its HUP): so while nothing newer
+ * holds a byte, the place is the first such end. With has_open the place is always newer than the open file, which
+ * the caller keeps in mind itself.
  *
  * 0, or a sum of ARCHIVE_LOST, ARCHIVE_SHORT and ARCHIVE_NOTHING (only without ARCHIVE_NOTHING is the place
  * filled); -errno with the path in *ret_why.

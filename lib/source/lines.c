@@ -171,35 +171,51 @@ void lines_consume(LineBuffer *lines, size_t n)
 		lines->complete = (size_t)(newline - lines->data) + 1;
 }
 
-Span lines_before_end(const LineBuffer *lines)
-{
-	size_t len = MIN(lines->end - lines->history, (size_t)MARK_TAIL_MAX);
-
-	return (Span){lines->data + lines->end - len, len};
-}
-
 uint64_t lines_read_offset(const LineBuffer *lines)
 {
 	return lines->offset + (lines->end - lines->start) + lines->dropped;
 }
 
-void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark)
+/* The mark of the offset, which `before` stands before. */
+static void make_mark(LineBuffer *lines, uint64_t offset, Span before, FileMark *ret_mark)
 {
-	size_t place = lines->start + n, tail;
-	FileMark mark = {.offset = lines->offset + n};
+	FileMark mark = {.offset = offset};
 
-	if (n && lines->ends_early) {
-		mark.offset = lines->offset + (lines->resume - lines->start) + lines->dropped;
-		place = lines->resume;
-	}
-	tail = MIN(place - lines->history, (size_t)MARK_TAIL_MAX);
-	mark.head_len = (uint32_t)MIN(mark.offset, (uint64_t)lines->head_len);
+	mark.head_len = (uint32_t)MIN(offset, (uint64_t)lines->head_len);
 	if (lines->head_hashed_len != mark.head_len) {
 		lines->head_hash = mark_hash(lines->head, mark.head_len);
 		lines->head_hashed_len = mark.head_len;
 	}
 	mark.head_hash = lines->head_hash;
-	mark.tail_len = (uint32_t)tail;
-	mark.tail_hash = mark_hash(lines->data + place - tail, tail);
+	mark.tail_len = (uint32_t)before.len;
+	mark.tail_hash = mark_hash(before.data, before.len);
 	*ret_mark = mark;
+}
+
+/* Up to MARK_TAIL_MAX bytes that stand before a place in the buffer. */
+static Span before_place(const LineBuffer *lines, size_t place)
+{
+	size_t len = MIN(place - lines->history, (size_t)MARK_TAIL_MAX);
+
+	return (Span){lines->data + place - len, len};
+}
+
+Span lines_before_end(const LineBuffer *lines)
+{
+	return before_place(lines, lines->end);
+}
+
+void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark)
+{
+	if (n && lines->ends_early)
+		make_mark(lines, lines->offset + (lines->resume - lines->start) + lines->dropped,
+			before_place(lines, lines->resume), ret_mark);
+	else
+		make_mark(
+			lines, lines->offset + n, before_place(lines, lines->start + n), ret_mark);
+}
+
+void lines_mark_read(LineBuffer *lines, FileMark *ret_mark)
+{
+	make_mark(lines, lines_read_offset(lines), lines_before_end(lines), ret_mark);
 }

@@ -74,3 +74,6 @@ uint64_t lines_read_offset(const LineBuffer *lines);
 
 /* The place n bytes into the chunk: what a mark says of the stream (not which file, nor when). */
 void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark);
+
+/* The same of the place where reading goes on. Not while a chunk is unconsumed. */
+void lines_mark_read(LineBuffer *lines, FileMark *ret_mark);

@@ -196,11 +196,9 @@ static void note_written(Tail *tail, int64_t now_us)
 	tail->written_us = MIN(written_us, now_us);
 }
 
-/* Reading goes on at place, whose parts are taken. */
-static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
+/* The file of the place, which is taken, is the open one now. */
+static void take_file(Tail *tail, ArchivePlace *place, int64_t now_us)
 {
-	lines_start(&tail->lines, place->offset, (Span){place->head, place->head_len},
-		(Span){place->history, place->history_len});
 	reader_free(tail->reader);
 	free(tail->file_path);
 	tail->reader = TAKE(place->reader);
@@ -210,6 +208,14 @@ static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
 	tail->inode = place->inode;
 	tail->successor_seen = tail->damage_said = tail->gone_said = false;
 	note_written(tail, now_us);
+}
+
+/* Reading goes on at place, whose parts are taken. */
+static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
+{
+	lines_start(&tail->lines, place->offset, (Span){place->head, place->head_len},
+		(Span){place->history, place->history_len});
+	take_file(tail, place, now_us);
 }
 
 /* The place becomes the end of the last finished file. Of one of which nothing was read nothing is remembered. */
@@ -268,11 +274,11 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 {
 	ArchivePlace place;
 	ArchiveFrom from;
-	FileMark mark;
+	FileMark read;
 	int r;
 
-	tail_mark(tail, 0, &mark);
-	from = from_mark(tail, &mark);
+	lines_mark_read(&tail->lines, &read);
+	from = from_mark(tail, &read);
 	from.finished = true;
 	from.has_open = true;
 	from.open_device = tail->device;
@@ -285,12 +291,15 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 		r = TAIL_IDLE;
 	} else if (!tail->successor_seen && !reader_compressed(tail->reader)) {
 		tail->successor_seen = true;
-	} else if (mark.offset && place.offset == mark.offset) {
-		/* A copy that goes on where this one ends, maybe in the middle of a line. */
-		take_place(tail, &place, now_us);
+	} else if (read.offset && place.offset == read.offset) {
+		/* A copy, which goes on where this one ends, maybe in the middle of a line. */
+		take_file(tail, &place, now_us);
 	} else {
 		lines_finish(&tail->lines);
 		if (!lines_chunk(&tail->lines).len) {
+			FileMark mark;
+
+			tail_mark(tail, 0, &mark);
 			remember_finished(tail, &mark);
 			take_place(tail, &place, now_us);
 			if (tail->live)
@@ -321,19 +330,6 @@ static int reopen_truncated(Tail *tail, int64_t now_us, Why *why)
 	return 0;
 }
 
-/* Whether the bytes before the place of reading still are what was read. Plain files only. */
-static int check_before(Tail *tail)
-{
-	Span before = lines_before_end(&tail->lines);
-	char now[MARK_TAIL_MAX];
-	ssize_t n = file_pread_full(reader_fd(tail->reader), now, before.len,
-		(off_t)(lines_read_offset(&tail->lines) - before.len));
-
-	if (n < 0)
-		return (int)n;
-	return (size_t)n == before.len && !memcmp(now, before.data, before.len) ? 0 : MARK_OTHER;
-}
-
 /* Whether the open file still is the log itself. Then it may grow. */
 static bool still_the_log(const Tail *tail)
 {
@@ -343,9 +339,70 @@ static bool still_the_log(const Tail *tail)
 	       st.st_ino == tail->inode;
 }
 
+/*
+ * Nothing was read of the log yet, so nothing can tell whether it was copied and truncated since it
+ * was found. Whether, now that its first bytes were read, it still is what comes next; if not, what does is open
+ * then. 0, MARK_OTHER, -errno.
+ */
+static int check_first(Tail *tail, int64_t now_us, Why *why)
+{
+	ArchiveFrom from = from_mark(tail, NULL);
+	ArchivePlace place;
+	int r;
+
+	/* What has another name now is not truncated any more. */
+	if (!still_the_log(tail))
+		return 0;
+	r = archive_next(tail->path, &from, &place, why);
+	if (r < 0)
+		return r;
+	if (r & ARCHIVE_NOTHING)
+		return 0;
+	r = 0;
+	if ((place.device != tail->device || place.inode != tail->inode || place.offset) &&
+		still_the_log(tail)) {
+		take_place(tail, &place, now_us);
+		r = MARK_OTHER;
+	}
+	archive_place_done(&place);
+	return r;
+}
+
+/* Whether the bytes before the place of reading still are what was read; if not, what comes next is open then. As above. */
+static int check_before(Tail *tail, int64_t now_us, Why *why)
+{
+	Span before = lines_before_end(&tail->lines);
+	uint64_t at = lines_read_offset(&tail->lines);
+	char now[MARK_TAIL_MAX];
+	ssize_t n =
+		file_pread_full(reader_fd(tail->reader), now, before.len, (off_t)(at - before.len));
+
+	if (n < 0) {
+		why_set(why, "%s: %s", tail->file_path, strerror((int)-n));
+		return (int)n;
+	}
+	if ((size_t)n == before.len && !memcmp(now, before.data, before.len))
+		return 0;
+	n = reopen_truncated(tail, now_us, why);
+	return n ? (int)n : MARK_OTHER;
+}
+
+/*
+ * Whether what was read of the log is what stands there: it can be truncated and grow again at any
+ * moment. 0; TAIL_IDLE or -errno, where what was read does not count; MARK_OTHER when another place is open.
+ */
+static int check_read(Tail *tail, int64_t now_us, Why *why)
+{
+	uint64_t at = lines_read_offset(&tail->lines);
+	int r = at ? check_before(tail, now_us, why) : check_first(tail, now_us, why);
+
+	if (r < 0 || r == TAIL_IDLE)
+		(void)reader_skip(tail->reader, at);
+	return r;
+}
+
 int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 {
-	bool plain;
 	ssize_t n;
 	size_t size;
 	char *space;
@@ -353,23 +410,16 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 
 	if (!tail->reader)
 		return open_first(tail, now_us, ret_why);
-	plain = !reader_compressed(tail->reader);
 	space = lines_space(&tail->lines, &size);
 	n = reader_read(tail->reader, space, size);
 	if (n < 0 && n != -EBADMSG) {
 		why_set(ret_why, "%s: %s", tail->file_path, strerror((int)-n));
 		return (int)n;
 	}
-	if (tail->live && plain) {
-		r = check_before(tail);
-		if (r && n > 0)
-			(void)reader_skip(tail->reader, lines_read_offset(&tail->lines));
-		if (r < 0) {
-			why_set(ret_why, "%s: %s", tail->file_path, strerror(-r));
-			return r;
-		}
+	if (tail->live && !reader_compressed(tail->reader)) {
+		r = check_read(tail, now_us, ret_why);
 		if (r)
-			return reopen_truncated(tail, now_us, ret_why);
+			return r == MARK_OTHER ? 0 : r;
 	}
 	note_written(tail, now_us);
 	if (n > 0) {

@@ -37,13 +37,17 @@ static Span line_at(const Stream *stream, uint64_t offset)
 	return (Span){start, newline ? (size_t)(newline - start) + 1 : rest};
 }
 
+/* The mark of the place n bytes into the chunk, or (SIZE_MAX) where reading goes on. */
 static void check_mark(Stream *stream, LineBuffer *lines, size_t n, uint64_t offset)
 {
 	uint64_t head = MIN(offset, (uint64_t)MARK_HEAD_MAX);
 	uint64_t tail = MIN(offset, (uint64_t)MARK_TAIL_MAX);
 	FileMark mark;
 
-	lines_mark(lines, n, &mark);
+	if (n == SIZE_MAX)
+		lines_mark_read(lines, &mark);
+	else
+		lines_mark(lines, n, &mark);
 	expect(stream, mark.offset == offset, "offset of the mark");
 	expect(stream, mark.head_len == head && mark.tail_len == tail, "lengths of the mark");
 	expect(stream, mark.head_hash == mark_hash(stream->bytes.data, head), "head of the mark");
@@ -141,6 +145,7 @@ static void run(Stream *stream, LineBuffer *lines, Random *random, uint32_t step
 				before.len),
 			"the bytes before");
 		check_mark(stream, lines, 0, stream->done);
+		check_mark(stream, lines, SIZE_MAX, stream->at);
 		if (stream->wrong)
 			return;
 		if (stream->at == stream->bytes.len) {
