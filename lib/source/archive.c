@@ -171,6 +171,14 @@ static Found find_marked(const SiblingList *list, const FileMark *mark, bool exa
 	return found;
 }
 
+/* A writer without O_APPEND leaves NULs at the start of all files that it goes on with after a truncation. */
+static bool head_is_empty(const FileMark *mark)
+{
+	static const char nuls[MARK_HEAD_MAX];
+
+	return mark_hash(nuls, mark->head_len) == mark->head_hash;
+}
+
 /* Sets *ret_at to the index in the list to go on at, *ret_found where the marked file is. A condition or -errno. */
 static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_at,
 	Found *ret_found, Why *why)
@@ -193,8 +201,10 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 		return 0;
 	if (from->mark) {
 		/* To know a finished file its head will do, unless several have the same. */
-		found = find_marked(list, from->mark, !from->finished, why);
-		if (found.matches > 1 && from->finished)
+		bool exact = !from->finished || head_is_empty(from->mark);
+
+		found = find_marked(list, from->mark, exact, why);
+		if (found.matches > 1 && !exact)
 			found = find_marked(list, from->mark, true, why);
 		/* Perhaps it is the one that can't be read: nothing is decided before it can. */
 		if (found.at < 0 && found.error)

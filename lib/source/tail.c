@@ -4,6 +4,7 @@
 #include "base/compress.h"
 #include "base/file.h"
 #include "source/archive.h"
+#include "source/siblings.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -218,6 +219,18 @@ static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
 	take_file(tail, place, now_us);
 }
 
+/* The same from the start of the file: less than a line was read, which many files can begin with. 0 or -errno. */
+static int take_start(Tail *tail, ArchivePlace *place, int64_t now_us)
+{
+	int r = reader_skip(place->reader, 0);
+
+	if (r < 0)
+		return r;
+	place->offset = place->head_len = place->history_len = 0;
+	take_place(tail, place, now_us);
+	return 0;
+}
+
 /* The place becomes the end of the last finished file. Of one of which nothing was read nothing is remembered. */
 static void remember_finished(Tail *tail, const FileMark *mark)
 {
@@ -293,7 +306,10 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 		tail->successor_seen = true;
 	} else if (read.offset && place.offset == read.offset) {
 		/* A copy, which goes on where this one ends, maybe in the middle of a line. */
-		take_file(tail, &place, now_us);
+		if (tail->lines.offset)
+			take_file(tail, &place, now_us);
+		else
+			r = take_start(tail, &place, now_us);
 	} else {
 		lines_finish(&tail->lines);
 		if (!lines_chunk(&tail->lines).len) {
@@ -339,28 +355,44 @@ static bool still_the_log(const Tail *tail)
 	       st.st_ino == tail->inode;
 }
 
+/* Whether the file of the place comes before the open one. 1, 0 (also when one has no name any more), -errno. */
+static int stands_before(const Tail *tail, const ArchivePlace *place, Why *why)
+{
+	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+	bool seen = false;
+	int r = siblings_list(tail->path, &list);
+
+	if (r < 0) {
+		why_set(why, "%s: %s", tail->path, strerror(-r));
+		return r;
+	}
+	for (size_t i = 0; i < list.count; i++) {
+		const Sibling *file = &list.files[i];
+
+		if (file->device == tail->device && file->inode == tail->inode)
+			return seen;
+		seen |= file->device == place->device && file->inode == place->inode;
+	}
+	return 0;
+}
+
 /*
- * Nothing was read of the log yet, so nothing can tell whether it was copied and truncated since it
- * was found. Whether, now that its first bytes were read, it still is what comes next; if not, what does is open
+ * No line was read of the log yet, so nothing can tell whether it was copied and truncated since it was
+ * found. Whether, now that its first bytes were read, it still is what comes next; if not, what does is open
  * then. 0, MARK_OTHER, -errno.
  */
 static int check_first(Tail *tail, int64_t now_us, Why *why)
 {
 	ArchiveFrom from = from_mark(tail, NULL);
 	ArchivePlace place;
-	int r;
+	int r = archive_next(tail->path, &from, &place, why);
 
-	/* What has another name now is not truncated any more. */
-	if (!still_the_log(tail))
-		return 0;
-	r = archive_next(tail->path, &from, &place, why);
 	if (r < 0)
 		return r;
 	if (r & ARCHIVE_NOTHING)
 		return 0;
-	r = 0;
-	if ((place.device != tail->device || place.inode != tail->inode || place.offset) &&
-		still_the_log(tail)) {
+	r = stands_before(tail, &place, why);
+	if (r > 0) {
 		take_place(tail, &place, now_us);
 		r = MARK_OTHER;
 	}
@@ -394,8 +426,10 @@ static int check_before(Tail *tail, int64_t now_us, Why *why)
 static int check_read(Tail *tail, int64_t now_us, Why *why)
 {
 	uint64_t at = lines_read_offset(&tail->lines);
-	int r = at ? check_before(tail, now_us, why) : check_first(tail, now_us, why);
+	int r = at ? check_before(tail, now_us, why) : 0;
 
+	if (!r && !tail->lines.offset)
+		r = check_first(tail, now_us, why);
 	if (r < 0 || r == TAIL_IDLE)
 		(void)reader_skip(tail->reader, at);
 	return r;

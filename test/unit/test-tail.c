@@ -494,7 +494,9 @@ static void read_before_loss(World *w)
 /* The log is cut, and there is no copy. */
 static void truncate_lost(World *w)
 {
-	if (!exists(LOG) || w->half || w->fd < 0)
+	struct stat st;
+
+	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0)
 		return;
 	read_before_loss(w);
 	say(w, "cut");
