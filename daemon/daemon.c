@@ -338,7 +338,7 @@ static void on_stop_deadline(void *userdata)
 		"stopped while %zu failed logins wait for their names; they are read again at the "
 		"next start",
 		pipeline_waiting(daemon->pipeline));
-	finish(daemon, 0);
+	finish(daemon, daemon->options.follow ? 0 : EXIT_FAILED);
 }
 
 static void on_signal(void *userdata, int signal)

@@ -55,7 +55,7 @@ refuses "the CSV is a directory" 1 "csv/maillogsentinel.csv: Is a directory" "$D
 fresh; rm "$D/mail.log"
 refuses "a log that is not there" 1 "mail.log: No such file or directory" -- extract
 fresh; rm "$D/mail.log"; mkdir "$D/mail.log"
-refuses "a directory in its place is no log" 1 "mail.log: No such file or directory" -- extract
+refuses "a directory in its place is no log" 1 "mail.log: Is a directory" -- extract
 fresh; mv "$D/mail.log" "$D/mail.log.1"
 run extract
 tap_is "$status: $said: $(users)" "0: : one " "but a rotated sibling is"
