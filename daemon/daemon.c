@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "daemon/command.h"
+#include "daemon/databases.h"
 #include "daemon/log.h"
 #include "daemon/logs.h"
 #include "daemon/loop.h"
@@ -15,7 +16,6 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #define COMMIT_INTERVAL_MS 1000        /* with new rows */
 #define COMMIT_QUIET_INTERVAL_MS 30000 /* without */
@@ -378,29 +378,14 @@ static void on_tick(void *userdata)
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static const char *existing(const char *path)
-{
-	struct stat st;
-
-	if (!stat(path, &st) || errno != ENOENT)
-		return path;
-	log_warning("%s: no such file; what it would say is N/A", path);
-	return NULL;
-}
-
 static int open_geodb(Daemon *daemon)
 {
-	const char *country = existing(daemon->config->geolocation.country_db_path);
-	const char *asn = existing(daemon->config->asn_aso.asn_db_path);
 	Why why = {""};
-	int r;
+	int r = databases_open(daemon->config, &daemon->geodb, &why);
 
-	if (!country && !asn)
-		return 0;
-	r = geodb_new(country, asn, &daemon->geodb, &why);
 	if (r < 0 && daemon->options.follow) {
 		/* Better a row without its country than a service that does not run. */
-		log_error("%s; what it would say is N/A", why.text);
+		log_error("%s; what the databases would say is N/A", why.text);
 		return 0;
 	}
 	if (r < 0)
