@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: alone timeout=1500
+# run: alone timeout=2400
 # What a newcomer's machine sees: quickstart and the tests on Debian systems on which nothing is installed but apt, sudo and
 # git. Each system is made once by debootstrap and kept in the test cache; each run gets a throw-away overlay of it. Package
 # sources, network and fetched test data are this machine's own; nothing is asserted of what the network answers.
