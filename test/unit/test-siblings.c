@@ -303,6 +303,11 @@ int main(void)
 	test_links();
 	test_paths();
 	test_limits();
-	test_rotation();
+	/*
+	 * Names that go in a circle are a harder case than any rotation: valgrind takes so long for a list
+	 * that they can have come round twice.
+	 */
+	if (!getenv("MLS_TEST_SMALL"))
+		test_rotation();
 	return tap_done();
 }
