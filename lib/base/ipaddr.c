@@ -31,14 +31,20 @@ static bool parse_v4(const char *p, const char *end, uint8_t bytes[4])
 	return p == end;
 }
 
+/* By table: whether a digit or a letter comes next can't be predicted. 16: neither. */
 static unsigned hex_value(char c)
 {
-	unsigned digit = (unsigned char)c - (unsigned)'0', letter;
+	/* clang-format off */
+	static const uint8_t values['f' - '0' + 1] = {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 16, 16, 16, 16, 16,
+		16, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+		16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+		16, 10, 11, 12, 13, 14, 15,
+	};
+	/* clang-format on */
+	unsigned at = (unsigned char)c - (unsigned)'0';
 
-	if (digit <= 9)
-		return digit;
-	letter = ((unsigned char)c | 0x20U) - (unsigned)'a';
-	return letter <= 5 ? letter + 10 : 16;
+	return at < sizeof(values) ? values[at] : 16;
 }
 
 static bool parse_v6(const char *p, const char *end, uint8_t bytes[16])
