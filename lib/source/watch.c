@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <sys/inotify.h>
 
+/* IN_MASK_ADD: what is a log's name for one slot can be a directory for another. */
 #define DIRECTORY_EVENTS                                                                       \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | \
-		IN_ATTRIB)
-#define FILE_EVENTS (IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
+		IN_ATTRIB | IN_MASK_ADD)
+#define FILE_EVENTS (IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_MASK_ADD)
 
 typedef struct Slot {
 	int directory, name, open; /* watch descriptors, -1: none */
@@ -145,32 +146,12 @@ int watch_arm(Watch *watch, size_t index, const char *path, int open_fd)
 
 int watch_dispatch(Watch *watch)
 {
-	char events[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)]
-		__attribute__((aligned(__alignof__(struct inotify_event))));
+	char events[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n = read(watch->fd, events, sizeof(events));
-		const struct inotify_event *event;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : -errno;
-		if (!n)
-			return 0;
-		for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*event) + event->len)) {
-			event = (const struct inotify_event *)(const void *)(events + at);
-			if (!(event->mask & IN_IGNORED))
-				continue;
-			/* The inode is gone; its number may come back as another watch. */
-			for (size_t i = 0; i < watch->slot_count; i++) {
-				Slot *slot = &watch->slots[i];
-
-				slot->directory =
-					slot->directory == event->wd ? -1 : slot->directory;
-				slot->name = slot->name == event->wd ? -1 : slot->name;
-				slot->open = slot->open == event->wd ? -1 : slot->open;
-			}
-		}
-	}
+	/* What they say does not matter: who is woken looks at everything, and watch_arm() finds out what is gone. */
+	do
+		n = read(watch->fd, events, sizeof(events));
+	while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 && errno != EAGAIN ? -errno : 0;
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/csvfile.h"
 
+#include "forbid.h"
 #include "random.h"
 #include "scratch.h"
 #include "store/csv.h"
 #include "tap.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #define PATH "out.csv"
 /* Far from what the next new file gets: tmpfs numbers them one after the other. */
@@ -464,21 +461,6 @@ static void test_limit(void)
 	check_no_room("file size limit", -EFBIG, raise_limit);
 }
 
-/* From here on ftruncate() fails in this process. */
-static int forbid_ftruncate(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ftruncate, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {ARRAY_SIZE(code), code};
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 /* Not even the torn row can be cut off: then nothing may be written behind it. The exit status. */
 static int write_behind_torn(void)
 {
@@ -490,7 +472,7 @@ static int write_behind_torn(void)
 	if (csvfile_open(PATH, NULL, &file, &start, &cut, NULL))
 		return 1;
 	append_rows(csvfile_buffer(file), 0, 20);
-	if (forbid_ftruncate())
+	if (!forbid_call(SYS_ftruncate, EIO))
 		return 2;
 	MUST(!getrlimit(RLIMIT_FSIZE, &limit));
 	limit.rlim_cur = 1000;
