@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "source/tail.h"
+
+#include "pack.h"
+#include "tap.h"
+
+#define LOG "d/mail.log"
+#define NOW_US INT64_C(1800000000000000)
+
+/* What one tail has said and read since it was last looked at. */
+typedef struct Seen {
+	StrBuf lines;
+	StrBuf notices;
+	unsigned warnings, notes;
+	unsigned cuts;
+} Seen;
+
+static void on_notice(void *userdata, bool warning, const char *text)
+{
+	Seen *seen = userdata;
+
+	seen->warnings += warning;
+	seen->notes += !warning;
+	strbuf_append_string(&seen->notices, text);
+	strbuf_append_char(&seen->notices, '\n');
+}
+
+static Tail *start(Seen *seen, const LogState *state)
+{
+	TailCallbacks callbacks = {on_notice, seen};
+	Tail *tail;
+
+	MUST(!tail_new(LOG, state, NOW_US, &callbacks, &tail));
+	return tail;
+}
+
+static void consume(Tail *tail, Seen *seen)
+{
+	Span chunk = tail_chunk(tail);
+
+	if (tail_chunk_is_cut(tail)) {
+		seen->cuts++;
+		strbuf_appendf(&seen->lines, "<%zu bytes>\n", chunk.len);
+	} else {
+		strbuf_append_span(&seen->lines, chunk);
+	}
+	tail_consume(tail, chunk.len);
+}
+
+/* Reads all that is there. The last result, which is not 0. */
+static int read_all(Tail *tail, Seen *seen, Why *why)
+{
+	int r = 0;
+
+	for (int i = 0; i < 1000 && !r; i++) {
+		if (!tail_chunk(tail).len)
+			r = tail_fill(tail, NOW_US, why);
+		consume(tail, seen);
+	}
+	return r;
+}
+
+static void forget(Seen *seen)
+{
+	strbuf_done(&seen->lines);
+	strbuf_done(&seen->notices);
+	*seen = (Seen){0};
+}
+
+/* Reads all and compares it, then forgets it. */
+static void reads(Tail *tail, Seen *seen, const char *expected, const char *what)
+{
+	Why why = {""};
+	int r = read_all(tail, seen, &why);
+
+	if (!tap_ok(r == TAIL_IDLE && !strcmp(strbuf_text(&seen->lines), expected), "%s", what)) {
+		tap_note("%d %s", r, why.text);
+		tap_note("got '%s'", strbuf_text(&seen->lines));
+		tap_note("notices: %s", strbuf_text(&seen->notices));
+	}
+	strbuf_reset(&seen->lines);
+}
+
+/* One warning (or none), which says this; then forgets it. */
+static void warns(Seen *seen, const char *text, const char *what)
+{
+	bool ok = text ? seen->warnings == 1 && strstr(strbuf_text(&seen->notices), text)
+		       : !seen->warnings;
+
+	if (!tap_ok(ok, "%s", what))
+		tap_note("%u warnings: %s", seen->warnings, strbuf_text(&seen->notices));
+	forget(seen);
+}
+
+static void append(const char *path, const char *text)
+{
+	scratch_append(path, text, strlen(text));
+}
+
+static void new_world(void)
+{
+	scratch_empty();
+	MUST(!mkdir("d", 0755));
+}
+
+/* Starts another tail where this one is. */
+static Tail *again(Tail *tail_take, Seen *seen)
+{
+	LogState state = {0};
+
+	tail_save(tail_take, &state);
+	tail_free(tail_take);
+	return start(seen, &state);
+}
+
+static void write_gzip(const char *path, const char *text)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+
+	pack_gzip(&sb, text, strlen(text), 0);
+	scratch_write(path, sb.data, sb.len);
+}
+
+/* ---- truncation ----------------------------------------------------------------------------- */
+
+static void test_truncation(void)
+{
+	Seen seen = {0};
+	Tail *tail;
+
+	new_world();
+	append(LOG, "one\ntwo\n");
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\ntwo\n", "two lines");
+	warns(&seen, NULL, "nothing to say");
+	MUST(!truncate(LOG, 0));
+	append(LOG, "this is longer than what was there before\n");
+	reads(tail, &seen, "this is longer than what was there before\n",
+		"truncated and grown beyond the old size between two looks");
+	warns(&seen, "up to byte 8 is gone", "it is said that something may be lost");
+	MUST(!truncate(LOG, 0));
+	append(LOG, "that is longer than what was there before\n");
+	reads(tail, &seen, "that is longer than what was there before\n",
+		"truncated and grown to the same size");
+	forget(&seen);
+	MUST(!truncate(LOG, 0));
+	reads(tail, &seen, "", "truncated");
+	append(LOG, "x\n");
+	reads(tail, &seen, "x\n", "then a short line");
+	forget(&seen);
+	/* Only what had no newline yet is taken back and written anew. */
+	append(LOG, "half a li");
+	reads(tail, &seen, "", "a line without its end is not read");
+	MUST(!truncate(LOG, 2));
+	append(LOG, "another line\n");
+	reads(tail, &seen, "another line\n", "nor when it is replaced by another");
+	warns(&seen, NULL, "of which nothing is lost");
+	tail_free(tail);
+	forget(&seen);
+}
+
+/* A position in the log, and less than that is left of it. */
+static void test_shorter(void)
+{
+	char line[5001];
+	Seen seen = {0};
+	Tail *tail;
+
+	new_world();
+	(void)memset(line, 'x', 5000);
+	line[4999] = '\n';
+	line[5000] = '\0';
+	append(LOG, line);
+	append(LOG, "one\ntwo\n");
+	tail = start(&seen, NULL);
+	(void)read_all(tail, &seen, NULL);
+	forget(&seen);
+	MUST(!truncate(LOG, 5004));
+	reads(tail, &seen, "", "cut to less than the position: it goes on at its end");
+	warns(&seen, "is shorter than what was read of it (5004 of 5008 bytes)", "and says so");
+	append(LOG, "three\n");
+	reads(tail, &seen, "three\n", "with what comes then");
+	forget(&seen);
+	MUST(!truncate(LOG, 5004));
+	append(LOG, "4\n");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "", "the same while nobody looks");
+	warns(&seen, "is shorter than what was read of it (5006 of 5010 bytes)", "and says so");
+	append(LOG, "five\n");
+	reads(tail, &seen, "five\n", "with what comes then");
+	tail_free(tail);
+	forget(&seen);
+}
+
+static void test_no_append(void)
+{
+	Seen seen = {0};
+	Tail *tail;
+	int fd;
+
+	new_world();
+	fd = open(LOG, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	MUST(fd >= 0 && !file_write_full(fd, "0123456789\n", 11));
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "0123456789\n", "a writer without O_APPEND");
+	scratch_text(LOG ".1", "0123456789\n");
+	MUST(!truncate(LOG, 0) && !file_write_full(fd, "abc\n", 4));
+	MUST(read_all(tail, &seen, NULL) == TAIL_IDLE);
+	tap_ok(seen.lines.len == 15 && !memcmp(seen.lines.data, "\0\0\0\0\0\0\0\0\0\0\0abc\n", 15),
+		"goes on behind as many NULs");
+	warns(&seen, NULL, "of which nothing is lost");
+	(void)close(fd);
+	tail_free(tail);
+}
+
+/* ---- rotation ------------------------------------------------------------------------------- */
+
+static void test_waiting(void)
+{
+	Seen seen = {0};
+	Tail *tail;
+
+	/* Between logrotate's rename and rsyslog's HUP, with a process that ends and starts at every turn. */
+	new_world();
+	append(LOG ".2", "one\n");
+	append(LOG, "two\n");
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\ntwo\n", "a sibling and the log");
+	MUST(!rename(LOG, LOG ".1"));
+	append(LOG, "");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "", "renamed, the new one is empty");
+	append(LOG ".1", "three\n");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "three\n", "the old one is still written");
+	append(LOG, "five\n");
+	append(LOG ".1", "four\n");
+	reads(tail, &seen, "four\nfive\n", "the old one is read to its end first");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "", "nothing comes twice");
+	warns(&seen, NULL, "and nothing is lost");
+
+	/* Nothing was read of the new file when the process ended: the old one is remembered. */
+	MUST(!rename(LOG, LOG ".0"));
+	write_gzip(LOG ".0.gz", "five\n");
+	MUST(!unlink(LOG ".0"));
+	append(LOG, "");
+	for (int i = 0; i < 3; i++) {
+		tail = again(tail, &seen);
+		reads(tail, &seen, "", "an empty log behind one that was read and compressed");
+	}
+	append(LOG, "six\n");
+	reads(tail, &seen, "six\n", "it is written");
+	warns(&seen, NULL, "nothing to say");
+	tail_free(tail);
+}
+
+static void test_last_line(void)
+{
+	Seen seen = {0};
+	FileMark mark;
+	LogState state = {0};
+	Tail *tail;
+
+	new_world();
+	append(LOG, "one\ntwo");
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\n", "a last line without newline waits for its end");
+	MUST(!rename(LOG, LOG ".1"));
+	append(LOG, "");
+	reads(tail, &seen, "", "also when it was renamed");
+	append(LOG, "three\n");
+	MUST(!tail_fill(tail, NOW_US, NULL) && !tail_fill(tail, NOW_US, NULL));
+	tap_ok(tail_chunk(tail).len == 4 && !memcmp(tail_chunk(tail).data, "two\n", 4),
+		"it is a line when the new one holds a byte");
+	tail_mark(tail, 4, &mark);
+	tap_ok(mark.offset == 7 && mark.tail_len == 7 && mark.head_len == 7,
+		"the place behind it is the file's end");
+	tail_save(tail, &state);
+	tap_ok(state.position.offset == 4, "the place before it is its start");
+	state.position = mark;
+	tail_free(tail);
+	tail = start(&seen, &state);
+	reads(tail, &seen, "three\n", "from the place behind it on");
+	warns(&seen, NULL, "nothing to say");
+	tail_free(tail);
+}
+
+static void test_gone(void)
+{
+	Seen seen = {0};
+	LogState state = {0};
+	Tail *tail;
+
+	new_world();
+	append(LOG, "one\n");
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\n", "a log");
+	tail_save(tail, &state);
+	tail_free(tail);
+	MUST(!unlink(LOG));
+	tail = start(&seen, &state);
+	for (int i = 0; i < 3; i++)
+		reads(tail, &seen, "", "it is deleted while nobody looks");
+	warns(&seen,
+		"up to byte 4 is gone; what was written to it after that is lost, going on with "
+		"the next one that appears",
+		"which is said once");
+	tap_ok(tail_fd(tail) == -1 && !tail_lag(tail), "none is open");
+	tail_save(tail, &state);
+	tap_ok(state.has_position && state.position.offset == 4, "the place is still what it was");
+	append(LOG, "two\n");
+	reads(tail, &seen, "two\n", "the next one");
+	tail_free(tail);
+	forget(&seen);
+}
+
+/* ---- what can't be read --------------------------------------------------------------------- */
+
+static int fill(Tail *tail, Why *why)
+{
+	*why = (Why){""};
+	return tail_fill(tail, NOW_US, why);
+}
+
+static void test_unreadable(void)
+{
+	Seen seen = {0};
+	Why why;
+	Tail *tail;
+	int fd;
+
+	new_world();
+	append(LOG, "one\n");
+	MUST(!chmod(LOG, 0) && !chmod(scratch_root, 0755));
+	MUST(geteuid() || !chown(LOG, 65534, 65534));
+	scratch_be_nobody("d");
+	tail = start(&seen, NULL);
+	tap_ok(fill(tail, &why) == -EACCES && strstr(why.text, LOG ": ") &&
+			fill(tail, &why) == -EACCES,
+		"a log that may not be read");
+	MUST(!chmod(LOG, 0644));
+	reads(tail, &seen, "one\n", "then it may");
+	MUST(!chmod(LOG, 0200));
+	append(LOG, "two\n");
+	reads(tail, &seen, "two\n", "what is open stays readable");
+	MUST(!rename(LOG, LOG ".1"));
+	append(LOG, "three\n");
+	MUST(!chmod(LOG, 0200));
+	tap_ok(fill(tail, &why) == -EACCES, "the next one may not be read");
+	append(LOG ".1", "still two\n");
+	MUST(!fill(tail, &why));
+	tap_ok(tail_chunk(tail).len == 10, "meanwhile the old one is");
+	tail = again(tail, &seen);
+	tap_ok(fill(tail, &why) == -EACCES, "after a restart it may be either");
+	MUST(!chmod(LOG, 0644) && !chmod(LOG ".1", 0644));
+	reads(tail, &seen, "still two\nthree\n", "then all may be");
+	fd = open(LOG, O_WRONLY | O_APPEND | O_CLOEXEC);
+	MUST(fd >= 0 && !chmod("d", 0));
+	MUST(!file_write_full(fd, "four\n", 5));
+	tap_ok(read_all(tail, &seen, &why) == -EACCES &&
+			!strcmp(strbuf_text(&seen.lines), "four\n"),
+		"its directory may not be entered, what is open is read");
+	strbuf_reset(&seen.lines);
+	MUST(!chmod("d", 0755));
+	reads(tail, &seen, "", "then it may");
+	scratch_come_back();
+	warns(&seen, NULL, "nothing is lost");
+	(void)close(fd);
+	tail_free(tail);
+}
+
+static void test_directory(void)
+{
+	Seen seen = {0};
+	Why why;
+	Tail *tail;
+
+	scratch_empty();
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "", "no directory");
+	tap_ok(tail_fd(tail) == -1 && tail_written_us(tail, 42) == 42 &&
+			!strcmp(tail_path(tail), LOG),
+		"nothing is open");
+	MUST(!mkdir("d", 0755));
+	reads(tail, &seen, "", "no log");
+	MUST(!mkdir(LOG, 0755));
+	tap_ok(fill(tail, &why) == -EISDIR && !strcmp(why.text, LOG ": Is a directory"),
+		"a directory in its place");
+	MUST(!rmdir(LOG) && !mkfifo(LOG, 0644));
+	tap_ok(fill(tail, &why) == -EINVAL && !strcmp(why.text, LOG ": not a regular file"),
+		"a FIFO in its place");
+	MUST(!unlink(LOG));
+	append(LOG, "one\n");
+	reads(tail, &seen, "one\n", "then the log");
+	tail_free(tail);
+	forget(&seen);
+}
+
+static void test_damaged(void)
+{
+	Seen seen = {0};
+	_cleanup_strbuf_ StrBuf gz = STRBUF_INIT;
+	Tail *tail;
+
+	new_world();
+	pack_gzip(&gz, "one\ntwo\n", 8, 0);
+	gz.data[gz.len - 5] ^= 1;
+	scratch_write(LOG ".2.gz", gz.data, gz.len);
+	tail = start(&seen, NULL);
+	for (int i = 0; i < 3; i++)
+		(void)read_all(tail, &seen, NULL);
+	append(LOG, "three\n");
+	reads(tail, &seen, "one\ntwo\nthree\n", "a damaged sibling and the log");
+	warns(&seen,
+		LOG
+		".2.gz: damaged or cut short, 8 bytes of it could be read, what follows is lost",
+		"the damage is said once");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "", "and not read again");
+	tail_free(tail);
+	forget(&seen);
+}
+
+/* ---- long lines and such -------------------------------------------------------------------- */
+
+static void test_long_line(void)
+{
+	static char line[10 << 20];
+	char expected[64];
+	Seen seen = {0};
+	LogState state = {0};
+	Tail *tail;
+
+	new_world();
+	memset(line, 'x', sizeof(line));
+	append(LOG, "one\n");
+	scratch_append(LOG, line, sizeof(line));
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\n", "a line before one of 10 MB");
+	tap_ok(!tail_lag(tail), "which is read, but for its end");
+	tail_save(tail, &state);
+	tap_ok(state.position.offset == 4, "the place is its start");
+	append(LOG, "\ntwo\n");
+	(void)snprintf(expected, sizeof(expected), "<%zu bytes>\ntwo\n", LINES_LINE_MAX + 1);
+	reads(tail, &seen, expected, "it is cut, and the one behind it is whole");
+	tail = again(tail, &seen);
+	append(LOG, "three\n");
+	reads(tail, &seen, "three\n", "the place behind it");
+	tail_free(tail);
+	tail = start(&seen, &state);
+	(void)snprintf(expected, sizeof(expected), "<%zu bytes>\ntwo\nthree\n", LINES_LINE_MAX + 1);
+	reads(tail, &seen, expected, "from its start on again");
+	/* In the middle of it the log is copied and truncated, behind it all goes on. */
+	scratch_append(LOG, line, sizeof(line));
+	reads(tail, &seen, "", "another one of 10 MB");
+	MUST(!rename(LOG, LOG ".1"));
+	append(LOG, "four\n");
+	(void)snprintf(expected, sizeof(expected), "<%zu bytes>\nfour\n", LINES_LINE_MAX + 1);
+	reads(tail, &seen, expected, "it ends with the file");
+	warns(&seen, NULL, "nothing to say");
+	tail_free(tail);
+}
+
+static void test_bytes(void)
+{
+	static const char bytes[] =
+		"\0\0\n\n\r\n\xff\xfe\x80\n\0mid\0dle\0\n\x1f\x8b\x08\n\xe2\x80\xa8\n";
+	Seen seen = {0};
+	Tail *tail;
+
+	new_world();
+	scratch_append(LOG, bytes, sizeof(bytes) - 1);
+	tail = start(&seen, NULL);
+	MUST(read_all(tail, &seen, NULL) == TAIL_IDLE);
+	tap_ok(seen.lines.len == sizeof(bytes) - 1 &&
+			!memcmp(seen.lines.data, bytes, seen.lines.len),
+		"every byte comes as it is");
+	tail_free(tail);
+	forget(&seen);
+}
+
+static void test_times(void)
+{
+	const struct timespec old[2] = {{1000, 0}, {1000, 0}},
+			      future[2] = {{5000000000, 0}, {5000000000, 0}};
+	Seen seen = {0};
+	LogState state = {0};
+	Tail *tail;
+
+	new_world();
+	append(LOG, "one\n");
+	MUST(!utimensat(AT_FDCWD, LOG, old, 0));
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\n", "a log");
+	tap_ok(tail_written_us(tail, NOW_US) == 1000000000, "when it was written");
+	tail_save(tail, &state);
+	tap_ok(state.position.written_us == 1000000000, "the place knows it");
+	MUST(!utimensat(AT_FDCWD, LOG, future, 0));
+	reads(tail, &seen, "", "its time is in the future");
+	tail_save(tail, &state);
+	tap_ok(state.position.written_us == NOW_US, "the place does not follow it there");
+	append(LOG, "two\nthree");
+	tap_ok(tail_lag(tail) == 9, "what is not read yet");
+	MUST(!fill(tail, &(Why){""}));
+	tap_ok(!tail_lag(tail), "is none any more");
+	tail_free(tail);
+	forget(&seen);
+}
+
+/* ---- a single file -------------------------------------------------------------------------- */
+
+static Tail *start_single(Seen *seen, const char *path)
+{
+	TailCallbacks callbacks = {on_notice, seen};
+	Tail *tail;
+
+	MUST(!tail_new_single(open(path, O_RDONLY | O_CLOEXEC), path, &callbacks, &tail));
+	return tail;
+}
+
+static void test_single(void)
+{
+	Seen seen = {0};
+	_cleanup_strbuf_ StrBuf gz = STRBUF_INIT;
+	TailCallbacks callbacks = {on_notice, &seen};
+	int ends[2];
+	Tail *tail;
+
+	scratch_empty();
+	append("file.1", "zero\n");
+	append("file", "one\ntwo");
+	tail = start_single(&seen, "file");
+	reads(tail, &seen, "one\ntwo\n", "one file, its last line without newline, no sibling");
+	reads(tail, &seen, "", "it stays at its end");
+	tail_free(tail);
+	append("empty", "");
+	tail = start_single(&seen, "empty");
+	reads(tail, &seen, "", "an empty one");
+	tail_free(tail);
+	pack_gzip(&gz, "three\nfour", 10, 1600000000);
+	scratch_write("packed", gz.data, gz.len);
+	tail = start_single(&seen, "packed");
+	reads(tail, &seen, "three\nfour\n", "a compressed one");
+	tap_ok(tail_written_us(tail, NOW_US) == 1600000000000000, "its time is that of its header");
+	tail_free(tail);
+	warns(&seen, NULL, "nothing to say");
+	scratch_write("packed", gz.data, gz.len - 9);
+	tail = start_single(&seen, "packed");
+	(void)read_all(tail, &seen, NULL);
+	warns(&seen, "packed: damaged or cut short", "one that is cut short");
+	tail_free(tail);
+	MUST(!pipe2(ends, O_CLOEXEC) && !file_write_full(ends[1], "five\nsix", 8));
+	(void)close(ends[1]);
+	MUST(!tail_new_single(ends[0], "pipe", &callbacks, &tail));
+	reads(tail, &seen, "five\nsix\n", "a pipe");
+	tail_free(tail);
+	tap_ok(tail_new_single(open(".", O_RDONLY | O_CLOEXEC), "dir", &callbacks, &tail) ==
+			-EISDIR,
+		"a directory is an error");
+	forget(&seen);
+}
+
+int main(void)
+{
+	scratch_enter();
+	test_truncation();
+	test_shorter();
+	test_no_append();
+	test_waiting();
+	test_last_line();
+	test_gone();
+	test_unreadable();
+	test_directory();
+	test_damaged();
+	test_long_line();
+	test_bytes();
+	test_times();
+	test_single();
+	return tap_done();
+}
