@@ -288,6 +288,8 @@ static void test_last_line(void)
 
 static void test_gone(void)
 {
+	static const struct timespec times[2] = {
+		{NOW_US / 1000000 + 1, 0}, {NOW_US / 1000000 + 1, 0}};
 	Seen seen = {0};
 	LogState state = {0};
 	Tail *tail;
@@ -311,6 +313,14 @@ static void test_gone(void)
 	tap_ok(state.has_position && state.position.offset == 4, "the place is still what it was");
 	append(LOG, "two\n");
 	reads(tail, &seen, "two\n", "the next one");
+	tail_free(tail);
+	forget(&seen);
+	/* The clock was wrong when the place was saved. */
+	state.position.written_us = INT64_MAX;
+	append(LOG ".1", "one and a half\n");
+	MUST(!utimensat(AT_FDCWD, LOG ".1", times, 0));
+	tail = start(&seen, &state);
+	reads(tail, &seen, "one and a half\ntwo\n", "what was written after the checkpoint is new");
 	tail_free(tail);
 	forget(&seen);
 }
@@ -364,6 +374,19 @@ static void test_unreadable(void)
 	strbuf_reset(&seen.lines);
 	MUST(!chmod("d", 0755));
 	reads(tail, &seen, "", "then it may");
+	(void)close(fd);
+	MUST(!rename(LOG, LOG ".0"));
+	fd = open(LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	MUST(fd >= 0);
+	tail_free(tail);
+	MUST(!unlink(LOG ".0") && !unlink(LOG ".1"));
+	forget(&seen);
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "", "an empty log and no other");
+	MUST(!chmod("d", 0) && !file_write_full(fd, "five\n", 5));
+	tap_ok(fill(tail, &why) == -EACCES, "its directory may not be entered when it is written");
+	MUST(!chmod("d", 0755));
+	reads(tail, &seen, "five\n", "then it may, and its first line is there");
 	scratch_come_back();
 	warns(&seen, NULL, "nothing is lost");
 	(void)close(fd);
