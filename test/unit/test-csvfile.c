@@ -11,8 +11,6 @@
 #include <sys/resource.h>
 
 #define PATH "out.csv"
-/* Far from what the next new file gets: tmpfs numbers them one after the other. */
-#define OTHER_INODE (UINT64_C(1) << 31)
 
 /* Row number n, of 40 to 140 bytes. */
 static void append_row(StrBuf *sb, unsigned n)
