@@ -239,61 +239,6 @@ static void test_limits(void)
 	tap_ok(siblings_list("mail.log", &more) == -EMFILE && !more.count, "one more is too many");
 }
 
-/* A process that rotates without end. */
-static pid_t start_rotating(void)
-{
-	pid_t pid = fork();
-
-	MUST(pid >= 0);
-	if (pid)
-		return pid;
-	for (;;) {
-		(void)rename("mail.log.2", "mail.log.3");
-		(void)rename("mail.log.1", "mail.log.2");
-		(void)rename("mail.log", "mail.log.1");
-		(void)rename("mail.log.3", "mail.log");
-	}
-}
-
-/* However the names move, a list has each of the three files once, in an order that there was. */
-static void test_rotation(void)
-{
-	unsigned wrong = 0, moving = 0, good = 0;
-	struct stat st;
-	uint64_t inodes[3];
-	pid_t pid;
-
-	scratch_empty();
-	for (int i = 0; i < 3; i++) {
-		static const char *const names[] = {"mail.log.2", "mail.log.1", "mail.log"};
-
-		scratch_text(names[i], "x\n");
-		MUST(!stat(names[i], &st));
-		inodes[i] = st.st_ino;
-	}
-	pid = start_rotating();
-	for (int i = 0; i < 2000; i++) {
-		_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
-		int r = siblings_list("mail.log", &list);
-		bool right = false;
-
-		if (r == -ESTALE) {
-			moving++;
-			continue;
-		}
-		/* Oldest first: any turn of the circle. */
-		for (size_t turn = 0; turn < 3 && !r && list.count == 3; turn++)
-			right |= list.files[0].inode == inodes[turn] &&
-				 list.files[1].inode == inodes[(turn + 1) % 3] &&
-				 list.files[2].inode == inodes[(turn + 2) % 3];
-		good += right;
-		wrong += !right;
-	}
-	MUST(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
-	tap_note("%u lists, %u times the names moved too fast, %u wrong", good, moving, wrong);
-	tap_ok(!wrong, "no list is torn by a rotation");
-}
-
 int main(void)
 {
 	scratch_enter();
@@ -303,11 +248,5 @@ int main(void)
 	test_links();
 	test_paths();
 	test_limits();
-	/*
-	 * Names that go in a circle are a harder case than any rotation: valgrind takes so long for a list
-	 * that they can have come round twice.
-	 */
-	if (!getenv("MLS_TEST_SMALL"))
-		test_rotation();
 	return tap_done();
 }

@@ -97,7 +97,7 @@ tap_true "the daemon starts and says READY" daemon_start
 tap_is "$(systemctl is-active $UNIT)" active "systemd saw it"
 
 # when each row came, told by another program than the daemon
-tail -n +2 -F $CSV 2>/dev/null | while IFS= read -r row; do printf '%s %s\n' "$(milliseconds "$EPOCHREALTIME")" "$row"; done >"$WORK/seen" &
+tail -s 0.01 -n +2 -F $CSV 2>/dev/null | while IFS= read -r row; do printf '%s %s\n' "$(milliseconds "$EPOCHREALTIME")" "$row"; done >"$WORK/seen" &
 seen_by=$!
 tap_defer kill "$seen_by"
 
