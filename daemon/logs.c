@@ -24,14 +24,23 @@ struct Logs {
 	size_t count;
 };
 
+static void on_log_changed(void *userdata, size_t slot)
+{
+	Logs *logs = userdata;
+
+	if (slot == WATCH_ALL)
+		logs_wake(logs);
+	else
+		logs->logs[slot].idle = false;
+}
+
 static void on_watch(void *userdata, int fd, unsigned events)
 {
 	Logs *logs = userdata;
-	int r = watch_dispatch(logs->watch);
+	int r = watch_dispatch(logs->watch, &(WatchCallbacks){on_log_changed, logs});
 
 	if (r < 0)
 		log_warning("inotify: %s", strerror(-r));
-	logs_wake(logs);
 	logs->changed(logs->userdata);
 }
 

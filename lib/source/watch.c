@@ -15,12 +15,24 @@
 
 typedef struct Slot {
 	int directory, name, open; /* watch descriptors, -1: none */
+	/* Of the log, as far as the entries of its own directory that begin so are about it; NULL: all are. */
+	char *base;
+	bool parent; /* directory is the log's own, not one above */
 } Slot;
+
+/* Who is woken by a descriptor. */
+typedef struct User {
+	int descriptor;
+	size_t slot;
+} User;
 
 struct Watch {
 	int fd;
 	Slot *slots;
 	size_t slot_count;
+	User *users; /* sorted by descriptor */
+	size_t user_count;
+	bool users_stale;
 };
 
 int watch_new(Watch **ret_watch)
@@ -42,7 +54,10 @@ void watch_free(Watch *watch)
 		return;
 	if (watch->fd >= 0)
 		(void)close(watch->fd);
+	for (size_t i = 0; i < watch->slot_count; i++)
+		free(watch->slots[i].base);
 	free(watch->slots);
+	free(watch->users);
 	free(watch);
 }
 
@@ -72,23 +87,26 @@ static bool replace(Watch *watch, int *place, int descriptor)
 	if (old == descriptor)
 		return false;
 	*place = descriptor;
+	watch->users_stale = true;
 	/* It may be gone already (IN_IGNORED): nothing to do then. */
 	if (old >= 0 && !is_used(watch, old))
 		(void)inotify_rm_watch(watch->fd, old);
 	return descriptor >= 0;
 }
 
-/* Watches the directory of path, or the nearest one above that exists. The descriptor or -errno. */
-static int add_directory(Watch *watch, const char *path)
+/* Watches dir (taken), or the nearest one above that exists: then *ret_exact is false. The descriptor or -errno. */
+static int add_directory(Watch *watch, char *dir_take, bool *ret_exact)
 {
-	_cleanup_free_ char *dir = file_parent_dup(path);
+	_cleanup_free_ char *dir = dir_take;
 
+	*ret_exact = true;
 	while (dir) {
 		int descriptor = inotify_add_watch(watch->fd, dir, DIRECTORY_EVENTS | IN_ONLYDIR);
 		char *above;
 
 		if (descriptor >= 0)
 			return descriptor;
+		*ret_exact = false;
 		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
 			return -errno;
 		if (!strcmp(dir, "/") || !strcmp(dir, "."))
@@ -109,10 +127,22 @@ static int get_slot(Watch *watch, size_t index, Slot **ret_slot)
 			return -ENOMEM;
 		watch->slots = slots;
 		while (watch->slot_count <= index)
-			slots[watch->slot_count++] = (Slot){-1, -1, -1};
+			slots[watch->slot_count++] = (Slot){-1, -1, -1, NULL, false};
 	}
 	*ret_slot = &watch->slots[index];
 	return 0;
+}
+
+/* The name that events of the log's directory must begin with. 0 or -ENOMEM. */
+static int set_base(Slot *slot, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+	if (slot->base && !strcmp(slot->base, base))
+		return 0;
+	free(slot->base);
+	slot->base = strdup(base);
+	return slot->base ? 0 : -ENOMEM;
 }
 
 int watch_arm(Watch *watch, size_t index, const char *path, int open_fd)
@@ -123,9 +153,11 @@ int watch_arm(Watch *watch, size_t index, const char *path, int open_fd)
 	Slot *slot;
 
 	r = get_slot(watch, index, &slot);
+	if (!r)
+		r = set_base(slot, path);
 	if (r < 0)
 		return r;
-	directory = add_directory(watch, path);
+	directory = add_directory(watch, file_parent_dup(path), &slot->parent);
 	if (directory < 0)
 		return directory;
 	news |= replace(watch, &slot->directory, directory);
@@ -144,14 +176,121 @@ int watch_arm(Watch *watch, size_t index, const char *path, int open_fd)
 	return news ? WATCH_NEW : 0;
 }
 
-int watch_dispatch(Watch *watch)
+int watch_arm_directory(Watch *watch, size_t index, const char *path)
 {
-	char events[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
+	Slot *slot;
+	int r = get_slot(watch, index, &slot), directory;
+
+	if (r < 0)
+		return r;
+	free(TAKE(slot->base));
+	directory = add_directory(watch, strdup(path), &slot->parent);
+	if (directory < 0)
+		return directory;
+	(void)replace(watch, &slot->name, -1);
+	(void)replace(watch, &slot->open, -1);
+	return replace(watch, &slot->directory, directory) ? WATCH_NEW : 0;
+}
+
+void watch_disarm(Watch *watch, size_t index)
+{
+	Slot *slot = index < watch->slot_count ? &watch->slots[index] : NULL;
+
+	if (!slot)
+		return;
+	(void)replace(watch, &slot->directory, -1);
+	(void)replace(watch, &slot->name, -1);
+	(void)replace(watch, &slot->open, -1);
+}
+
+static int compare_users(const void *left, const void *right)
+{
+	const User *a = left, *b = right;
+
+	if (a->descriptor != b->descriptor)
+		return a->descriptor < b->descriptor ? -1 : 1;
+	return (a->slot > b->slot) - (a->slot < b->slot);
+}
+
+/* 0 or -ENOMEM. */
+static int sort_users(Watch *watch)
+{
+	User *users = reallocarray(watch->users, 3 * watch->slot_count + 1, sizeof(*users));
+
+	if (!users)
+		return -ENOMEM;
+	watch->users = users;
+	watch->user_count = 0;
+	for (size_t i = 0; i < watch->slot_count; i++) {
+		const Slot *slot = &watch->slots[i];
+		const int descriptors[] = {slot->directory, slot->name, slot->open};
+
+		for (size_t j = 0; j < ARRAY_SIZE(descriptors); j++)
+			if (descriptors[j] >= 0)
+				users[watch->user_count++] = (User){descriptors[j], i};
+	}
+	qsort(users, watch->user_count, sizeof(*users), compare_users);
+	watch->users_stale = false;
+	return 0;
+}
+
+/* Whether what happened to an entry of the slot's directory is about its log: the log, a rotated file of it, a directory above. */
+static bool is_about(const Slot *slot, const User *user, const struct inotify_event *event)
+{
+	if (user->descriptor != slot->directory || !event->len || !slot->parent || !slot->base)
+		return true;
+	return !strncmp(event->name, slot->base, strlen(slot->base));
+}
+
+static void wake(
+	const Watch *watch, const struct inotify_event *event, const WatchCallbacks *callbacks)
+{
+	size_t low = 0, high = watch->user_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (watch->users[middle].descriptor < event->wd)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < watch->user_count && watch->users[low].descriptor == event->wd; low++) {
+		const User *user = &watch->users[low];
+
+		if (is_about(&watch->slots[user->slot], user, event))
+			callbacks->changed(callbacks->userdata, user->slot);
+	}
+}
+
+int watch_dispatch(Watch *watch, const WatchCallbacks *callbacks)
+{
+	_Alignas(struct inotify_event) char
+		events[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
+	bool all = false;
 	ssize_t n;
 
-	/* What they say does not matter: who is woken looks at everything, and watch_arm() finds out what is gone. */
-	do
+	/* What has happened does not matter: who is woken looks at everything, and watch_arm() finds out what is gone. */
+	do {
+		const struct inotify_event *event;
+
 		n = read(watch->fd, events, sizeof(events));
-	while (n > 0 || (n < 0 && errno == EINTR));
-	return n < 0 && errno != EAGAIN ? -errno : 0;
+		if (n > 0 && watch->users_stale && sort_users(watch) < 0)
+			all = true;
+		for (const char *at = events; at < events + MAX(n, (ssize_t)0);
+			at += sizeof(*event) + event->len) {
+			event = (const struct inotify_event *)(const void *)at;
+			if (event->mask & IN_Q_OVERFLOW)
+				all = true;
+			else if (!all)
+				wake(watch, event, callbacks);
+		}
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0 && errno != EAGAIN)
+		n = -errno;
+	else
+		n = 0;
+	if (all || n)
+		callbacks->changed(callbacks->userdata, WATCH_ALL);
+	return (int)n;
 }

@@ -3,7 +3,8 @@
 
 /*
  * Tells when a log may have changed: inotify(7) on the file that is open, on the one that has its name
- * now, and on its directory, or on the nearest one above that exists. Many writes
+ * now, and on its directory, or on the nearest one above that exists. Of many logs only those are named that an event is about;
+ * in a directory that they share, by the entry's name, which begins with the log's. Many writes
  * are one event, events can be dropped (IN_Q_OVERFLOW) and some file systems send none, so it only ever says "look again";
  * the owner keeps a slow poll beside it.
  */
@@ -29,5 +30,22 @@ enum { WATCH_NEW = 1 };
  */
 int watch_arm(Watch *watch, size_t slot, const char *path, int open_fd);
 
-/* Takes what is there. 0 or -errno. Every log may have changed then. */
-int watch_dispatch(Watch *watch);
+/*
+ * Watches for whatever appears in or disappears from the directory path (or the nearest one above that exists) as
+ * `slot`, which is none of a log. Returns as above.
+ */
+int watch_arm_directory(Watch *watch, size_t slot, const char *path);
+
+/* The slot is watched no more; it may be used again. */
+void watch_disarm(Watch *watch, size_t slot);
+
+#define WATCH_ALL SIZE_MAX
+
+typedef struct WatchCallbacks {
+	/* Something may have happened to slot; WATCH_ALL: to any, events were lost. The same one may come many times. */
+	void (*changed)(void *userdata, size_t slot);
+	void *userdata;
+} WatchCallbacks;
+
+/* Takes what is there. 0 or -errno (WATCH_ALL was called then). */
+int watch_dispatch(Watch *watch, const WatchCallbacks *callbacks);

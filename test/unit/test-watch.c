@@ -18,10 +18,19 @@ static bool readable(const Watch *watch, int timeout_ms)
 	return poll(&pollfd, 1, timeout_ms) == 1;
 }
 
+/* Which slots were named since it was emptied: bit 63 is WATCH_ALL. */
+static uint64_t changed;
+
+static void on_changed(void *userdata, size_t slot)
+{
+	changed |= (uint64_t)1 << MIN(slot, (size_t)63);
+}
+
 /* Takes all that is there. */
 static void settle(Watch *watch)
 {
-	MUST(!watch_dispatch(watch) && !readable(watch, 0));
+	changed = 0;
+	MUST(!watch_dispatch(watch, &(WatchCallbacks){on_changed, NULL}) && !readable(watch, 0));
 }
 
 /* Watches until nothing is new any more, as a daemon does. The number of times that something was. */
@@ -213,8 +222,8 @@ static void test_events(void)
 		before = readable(watch, 0);
 		rows[i].act();
 		after = readable(watch, DEADLINE_MS);
-		tap_ok(!before && after, "an event: %s", rows[i].name);
 		settle(watch);
+		tap_ok(!before && after && changed == 1, "an event: %s", rows[i].name);
 		(void)arm(watch, 0, LOG, open_fd);
 		settle(watch);
 		tap_ok(!watch_arm(watch, 0, LOG, open_fd) && !readable(watch, 0),
@@ -319,6 +328,130 @@ static void test_slots(void)
 	tap_ok(readable(watch, DEADLINE_MS), "a directory that is also somebody's log");
 }
 
+/* ---- who is meant --------------------------------------------------------------------------- */
+
+static void act_a(void)
+{
+	append(DIR "/a.log");
+}
+
+static void act_b_renamed(void)
+{
+	MUST(!rename(DIR "/b.log", DIR "/b.log.1"));
+}
+
+static void act_a_rotated_appears(void)
+{
+	append(DIR "/a.log.1");
+}
+
+static void act_a_compressed(void)
+{
+	MUST(!rename(DIR "/a.log.1", DIR "/a.log.1.gz"));
+}
+
+static void act_b_comes(void)
+{
+	append(DIR "/b.log");
+}
+
+static void act_other(void)
+{
+	append(DIR "/c.log");
+	MUST(!unlink(DIR "/c.log"));
+}
+
+static void act_prefix(void)
+{
+	append(DIR "/a.log2");
+}
+
+static void act_waiting_near(void)
+{
+	MUST(!mkdir("d/f", 0755));
+}
+
+static void act_waiting_comes(void)
+{
+	append("d/f/x.log");
+}
+
+static void act_directory_chmod(void)
+{
+	MUST(!chmod(DIR, 0700));
+}
+
+static void act_new_entry(void)
+{
+	append("g/entry");
+}
+
+static void act_entry_written(void)
+{
+	append("g/entry");
+}
+
+/* In order, each after the one before; slots are armed anew after each. */
+static const struct {
+	const char *name;
+	void (*act)(void);
+	unsigned slots;
+} meant[] = {
+	{"a log is written", act_a, 1 << 0},
+	{"another one is renamed", act_b_renamed, 1 << 1},
+	{"and comes back", act_b_comes, 1 << 1},
+	{"a rotated file appears", act_a_rotated_appears, 1 << 0},
+	{"and is compressed", act_a_compressed, 1 << 0},
+	{"a file that is nobody's", act_other, 0},
+	{"a file whose name begins like a log's", act_prefix, 1 << 0},
+	{"a directory that is waited for", act_waiting_near, 1 << 2},
+	{"a log that is waited for", act_waiting_comes, 1 << 2},
+	{"the directory of two", act_directory_chmod, 1 << 0 | 1 << 1},
+	{"an entry of a directory that is watched for its own sake", act_new_entry, 1 << 4},
+	{"which is then written", act_entry_written, 0},
+};
+
+static void test_meant(void)
+{
+	_cleanup_(watch_freep) Watch *watch = NULL;
+	int fd;
+
+	scratch_empty();
+	MUST(!mkdir("d", 0755) && !mkdir(DIR, 0755) && !mkdir("g", 0755));
+	append(DIR "/a.log");
+	append(DIR "/b.log");
+	fd = open(DIR "/a.log", O_RDONLY | O_CLOEXEC);
+	MUST(fd >= 0 && !watch_new(&watch));
+	for (size_t i = 0; i <= ARRAY_SIZE(meant); i++) {
+		int r;
+
+		(void)arm(watch, 0, DIR "/a.log", fd);
+		(void)arm(watch, 1, DIR "/b.log", -1);
+		(void)arm(watch, 2, "d/f/x.log", -1);
+		while ((r = watch_arm_directory(watch, 4, "g")) == WATCH_NEW)
+			;
+		MUST(!r);
+		settle(watch);
+		if (i == ARRAY_SIZE(meant))
+			break;
+		meant[i].act();
+		settle(watch);
+		if (!tap_ok(changed == meant[i].slots, "who is meant: %s", meant[i].name))
+			tap_note("%" PRIx64, changed);
+	}
+	watch_disarm(watch, 0);
+	watch_disarm(watch, 4);
+	settle(watch);
+	append(DIR "/a.log");
+	act_new_entry();
+	settle(watch);
+	tap_ok(!changed, "who is meant: nobody any more");
+	append(DIR "/b.log");
+	settle(watch);
+	tap_ok(changed == 1 << 1, "who is meant: the one that stays");
+	(void)close(fd);
+}
+
 static void test_leaks(void)
 {
 	_cleanup_(watch_freep) Watch *watch = NULL;
@@ -333,7 +466,7 @@ static void test_leaks(void)
 		fd = open(LOG, O_RDONLY | O_CLOEXEC);
 		MUST(fd >= 0);
 		(void)arm(watch, 0, LOG, fd);
-		(void)watch_dispatch(watch);
+		(void)watch_dispatch(watch, &(WatchCallbacks){on_changed, NULL});
 		MUST(!rename(LOG, LOG ".1"));
 		append(LOG);
 		missed += !readable(watch, DEADLINE_MS);
@@ -368,6 +501,7 @@ static void test_flood(void)
 	}
 	tap_ok(readable(watch, DEADLINE_MS), "24000 events");
 	settle(watch);
+	tap_ok(changed & (uint64_t)1 << 63, "which is too many, so that all may have changed");
 	(void)arm(watch, 0, LOG, -1);
 	settle(watch);
 	append(LOG);
@@ -416,6 +550,7 @@ int main(void)
 	test_no_events();
 	test_new();
 	test_slots();
+	test_meant();
 	test_leaks();
 	test_flood();
 	test_no_room();
