@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Owns everything that works while logs are read: configuration, loop, sources, pipeline, resolver, databases, record. One start and stop
- * order for the service (`run`) and for a single pass (`extract`).
+ * Owns what lives as long as the process: configuration, loop, signals, resolver, databases; and the session (daemon/session.h)
+ * that does the work with them. One start and stop order for the service (`run`) and for a single pass (`extract`).
  */
 
 #include "daemon/config.h"

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/session.h"
+
+#include "base/file.h"
+#include "daemon/command.h"
+#include "daemon/log.h"
+#include "daemon/logs.h"
+#include "daemon/notify.h"
+#include "daemon/pipeline.h"
+#include "daemon/record.h"
+#include "parse/event.h"
+#include "store/csv.h"
+
+#include <inttypes.h>
+
+#define COMMIT_INTERVAL_MS 1000        /* with new rows */
+#define COMMIT_QUIET_INTERVAL_MS 30000 /* without */
+#define RETRY_INTERVAL_MS 1000
+#define CHUNKS_PER_ROUND 4
+
+struct Session {
+	DaemonOptions options;
+	const Config *config;
+	SessionCallbacks callbacks;
+	Loop *loop;
+	LoopTimer *read_timer, *commit_timer;
+	Record *record; /* NULL: rows go to stdout */
+	Checkpoint peeked;
+	StrBuf stdout_rows;
+	Pipeline *pipeline;
+	Logs *logs;
+
+	bool started;  /* the first round is done */
+	bool blocked;  /* the FIFO is full */
+	bool draining; /* nothing is read any more */
+	bool ended;    /* and the owner was told */
+	bool failed_to_write;
+	int paused;     /* -errno: rows can't be written, reading waits */
+	bool new_rows;  /* since the last commit */
+	bool new_lines; /* since the last commit: positions have moved */
+	uint64_t committed_ms;
+	uint64_t moved_rows; /* written since the last commit */
+};
+
+static void finish(Session *session, int exit_status)
+{
+	if (session->ended)
+		return;
+	session->ended = true;
+	session->callbacks.ended(session->callbacks.userdata, exit_status);
+}
+
+static void read_soon(Session *session)
+{
+	if (!loop_timer_is_set(session->read_timer))
+		loop_timer_set(session->read_timer, 0);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static StrBuf *output(Session *session)
+{
+	return session->record ? record_output(session->record) : &session->stdout_rows;
+}
+
+static int flush(Session *session)
+{
+	StrBuf *rows = output(session);
+	int r;
+
+	if (!rows->len)
+		return 0;
+	if (session->record) {
+		r = record_flush(session->record);
+	} else {
+		r = file_write_full(STDOUT_FILENO, rows->data, rows->len);
+		strbuf_reset(rows);
+	}
+	if (!r)
+		session->new_rows = true;
+	return r;
+}
+
+static void save_positions(Session *session)
+{
+	Checkpoint *checkpoint = record_checkpoint(session->record);
+
+	/* The rows of other files move no position in a log. */
+	if (session->options.files)
+		return;
+	for (size_t i = 0; i < logs_count(session->logs); i++)
+		pipeline_save(session->pipeline, i,
+			checkpoint_find_log(checkpoint, tail_path(logs_tail(session->logs, i))));
+}
+
+static void say_status(Session *session)
+{
+	Counters sum = {0};
+	Checkpoint *checkpoint;
+
+	if (!session->options.follow || !session->record)
+		return;
+	checkpoint = record_checkpoint(session->record);
+	for (size_t i = 0; i < checkpoint->log_count; i++)
+		counters_add(&sum, &checkpoint->logs[i].counters);
+	notify_status("Following %s%s: %" PRIu64 " failed logins in %" PRIu64 " lines",
+		tail_path(logs_tail(session->logs, 0)),
+		logs_count(session->logs) > 1 ? " and others" : "", sum.failures, sum.lines);
+}
+
+/* 0 or -errno. */
+static int commit(Session *session)
+{
+	int r = flush(session);
+
+	if (r < 0 || !session->record)
+		return r;
+	save_positions(session);
+	r = record_commit(session->record,
+		record_checkpoint(session->record)->rows + session->moved_rows, loop_wall_us());
+	if (r < 0)
+		return r;
+	session->moved_rows = 0;
+	session->new_rows = session->new_lines = false;
+	session->committed_ms = loop_now_ms();
+	say_status(session);
+	return 0;
+}
+
+/*
+ * A failure to write: no room ends by itself, so the service waits for it; anything else (EIO, after which the kernel's
+ * cache can't be trusted) is an end, because a new start goes on from what is known to be durable.
+ */
+static void write_failed(Session *session, int error)
+{
+	const char *path = session->record ? record_failed_path(session->record) : "stdout";
+
+	if (session->options.follow && (error == -ENOSPC || error == -EDQUOT)) {
+		if (session->paused != error) {
+			log_error("%s: %s; reading pauses until there is room", path,
+				strerror(-error));
+			notify_status("Paused: %s: %s", path, strerror(-error));
+		}
+		session->paused = error;
+		loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
+		return;
+	}
+	log_error("%s: %s", path, strerror(-error));
+	session->failed_to_write = true;
+	finish(session, EXIT_FAILED);
+}
+
+/* Whether rows may be committed now; reading many files into the CSV is one commit at the end. */
+static bool may_commit(const Session *session)
+{
+	return pipeline_can_save(session->pipeline) && session->record && !session->options.files;
+}
+
+static void arm_commit(Session *session)
+{
+	uint64_t since = loop_now_ms() - session->committed_ms;
+	uint64_t interval = session->new_rows ? COMMIT_INTERVAL_MS : COMMIT_QUIET_INTERVAL_MS;
+
+	if (!session->record || session->options.files || session->paused ||
+		(!session->new_rows && !session->new_lines))
+		return;
+	loop_timer_set(session->commit_timer, since >= interval ? 0 : (int64_t)(interval - since));
+}
+
+static void on_commit(void *userdata)
+{
+	Session *session = userdata;
+	int r;
+
+	if (!may_commit(session)) {
+		loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
+		return;
+	}
+	r = commit(session);
+	if (r < 0) {
+		write_failed(session, r);
+		return;
+	}
+	if (session->paused) {
+		session->paused = 0;
+		log_info("there is room again, reading goes on");
+		read_soon(session);
+	}
+}
+
+/* Rows whose names are known go to the file at once. */
+static void write_rows(Session *session)
+{
+	uint64_t before = pipeline_rows(session->pipeline);
+	int r;
+
+	do {
+		r = pipeline_write(session->pipeline);
+		if (r < 0) {
+			write_failed(session, r);
+			return;
+		}
+		if (!output(session)->len)
+			break;
+		r = flush(session);
+		if (r < 0) {
+			session->moved_rows += pipeline_rows(session->pipeline) - before;
+			write_failed(session, r);
+			return;
+		}
+	} while (!pipeline_can_save(session->pipeline));
+	session->moved_rows += pipeline_rows(session->pipeline) - before;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void on_repeat_capped(void *userdata, const char *path)
+{
+	log_warning("%s: a line says that it was repeated more than %d times; %d are taken", path,
+		EVENT_REPEAT_MAX, EVENT_REPEAT_MAX);
+}
+
+static void read_log(Session *session, size_t index)
+{
+	Tail *tail = logs_tail(session->logs, index);
+
+	for (int i = 0; i < CHUNKS_PER_ROUND && !logs_idle(session->logs, index) &&
+			!session->blocked && !session->paused;
+		i++) {
+		int r = logs_fill(session->logs, index);
+
+		if (r < 0) {
+			finish(session, EXIT_FAILED);
+			return;
+		}
+		session->new_lines |= tail_chunk(tail).len > 0;
+		r = pipeline_read(session->pipeline, index, loop_now_ms(), loop_wall_us());
+		if (r < 0) {
+			log_error("%s: %s", tail_path(tail), strerror(-r));
+			finish(session, EXIT_FAILED);
+			return;
+		}
+		write_rows(session);
+		/* Room may have come at once, when no name had to be waited for. */
+		if (r == PIPELINE_FULL)
+			session->blocked = !pipeline_has_room(session->pipeline);
+	}
+}
+
+/* Says which logs are not there, nor a rotated sibling of them. How many. */
+static size_t say_missing(const Session *session)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < logs_count(session->logs); i++) {
+		const Tail *tail = logs_tail(session->logs, i);
+
+		if (tail_fd(tail) >= 0)
+			continue;
+		missing++;
+		if (session->options.follow)
+			log_warning("%s: is not there, waiting for it", tail_path(tail));
+		else
+			log_error("%s: %s", tail_path(tail), strerror(ENOENT));
+	}
+	return missing;
+}
+
+static void say_started(Session *session)
+{
+	if (session->started)
+		return;
+	session->started = true;
+	if (!session->options.follow)
+		return;
+	(void)say_missing(session);
+	say_status(session);
+}
+
+/* All that was read is written. */
+static void end(Session *session)
+{
+	bool interrupted =
+		session->draining && !session->options.follow && !logs_all_idle(session->logs);
+
+	if (interrupted)
+		log_error("stopped before all was read%s",
+			session->options.files ? "; nothing of it is kept" : "");
+	finish(session, interrupted || (!session->options.follow && say_missing(session))
+				? EXIT_FAILED
+				: 0);
+}
+
+/* One round: something of every log, then back to the loop, so that no log holds up another or the resolver. */
+static void on_read(void *userdata)
+{
+	Session *session = userdata;
+
+	write_rows(session);
+	if (session->blocked && pipeline_has_room(session->pipeline))
+		session->blocked = false;
+	if (!session->draining)
+		for (size_t i = 0; i < logs_count(session->logs); i++)
+			read_log(session, i);
+	if (session->ended)
+		return;
+	session->callbacks.round(session->callbacks.userdata);
+	say_started(session);
+	arm_commit(session);
+	if (session->paused)
+		return;
+	if ((session->draining || (!session->options.follow && logs_all_idle(session->logs))) &&
+		pipeline_empty(session->pipeline)) {
+		end(session);
+		return;
+	}
+	if (!session->draining && !logs_all_idle(session->logs) && !session->blocked)
+		read_soon(session);
+}
+
+/* ---- sources -------------------------------------------------------------------------------- */
+
+/* 0 or -errno. */
+static int open_log(Session *session, Checkpoint *checkpoint, const char *path)
+{
+	LogState *state = checkpoint_find_log(checkpoint, path);
+	int r = 0;
+
+	if (!state)
+		r = checkpoint_add_log(checkpoint, path, &state);
+	if (!r)
+		r = logs_add(session->logs, path, state,
+			session->record ? record_found_us(session->record)
+					: checkpoint->written_us);
+	if (!r)
+		r = pipeline_add_log(session->pipeline,
+			logs_tail(session->logs, logs_count(session->logs) - 1), &state->counters);
+	return r;
+}
+
+/* 0 or -errno. */
+static int open_file(Session *session, const char *name)
+{
+	int r = logs_add_file(session->logs, name);
+
+	if (!r)
+		r = pipeline_add_log(session->pipeline,
+			logs_tail(session->logs, logs_count(session->logs) - 1), &(Counters){0});
+	return r;
+}
+
+static void on_change(void *userdata)
+{
+	read_soon(userdata);
+}
+
+static int open_sources(Session *session)
+{
+	Checkpoint *checkpoint =
+		session->record ? record_checkpoint(session->record) : &session->peeked;
+	const char *const *names = session->options.files
+					   ? session->options.files
+					   : (const char *const *)session->config->paths.mail_log;
+	int r = logs_new(
+		session->loop, session->options.follow, on_change, session, &session->logs);
+
+	if (r < 0) {
+		log_error("%s", strerror(-r));
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; session->options.files ? i < session->options.file_count : !!names[i];
+		i++) {
+		r = session->options.files ? open_file(session, names[i])
+					   : open_log(session, checkpoint, names[i]);
+		if (r < 0) {
+			log_error("%s: %s", names[i], strerror(-r));
+			return EXIT_FAILED;
+		}
+	}
+	return 0;
+}
+
+static int open_record(Session *session)
+{
+	Span header = csv_header();
+
+	if (!session->options.to_stdout)
+		return record_open(session->config, session->options.follow ? "run" : "extract",
+			&session->record);
+	strbuf_append_span(&session->stdout_rows, header);
+	return session->options.files ? 0 : record_peek(session->config, &session->peeked);
+}
+
+/* ---- open, start, end ----------------------------------------------------------------------- */
+
+static int open_timers(Session *session)
+{
+	int r = loop_timer_new(session->loop, on_read, session, &session->read_timer);
+
+	if (!r)
+		r = loop_timer_new(session->loop, on_commit, session, &session->commit_timer);
+	if (r < 0)
+		log_error("event loop: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
+int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
+	const SessionCallbacks *callbacks, Session **ret_session)
+{
+	_cleanup_(session_freep) Session *session = calloc(1, sizeof(*session));
+	int r;
+
+	if (!session) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	session->options = *options;
+	session->config = config;
+	session->callbacks = *callbacks;
+	session->loop = loop;
+	r = open_timers(session);
+	if (!r)
+		r = open_record(session);
+	if (r)
+		return r;
+	*ret_session = TAKE(session);
+	return 0;
+}
+
+int session_start(Session *session, Rdns *rdns, GeoDb *geodb)
+{
+	PipelineOptions options = {
+		.rdns = rdns,
+		.geodb = geodb,
+		.output = output(session),
+		.year = session->options.year,
+		.repeat_capped = on_repeat_capped,
+		.userdata = session,
+	};
+	int r = pipeline_new(&options, &session->pipeline);
+
+	if (r < 0) {
+		log_error("%s", strerror(-r));
+		return EXIT_FAILED;
+	}
+	r = open_sources(session);
+	if (r)
+		return r;
+	session->committed_ms = loop_now_ms();
+	read_soon(session);
+	return 0;
+}
+
+void session_free(Session *session)
+{
+	if (!session)
+		return;
+	pipeline_free(session->pipeline);
+	logs_free(session->logs);
+	record_free(session->record);
+	checkpoint_done(&session->peeked);
+	strbuf_done(&session->stdout_rows);
+	loop_timer_free(session->read_timer);
+	loop_timer_free(session->commit_timer);
+	free(session);
+}
+
+void session_wake(Session *session)
+{
+	read_soon(session);
+}
+
+void session_look(Session *session)
+{
+	logs_wake(session->logs);
+	read_soon(session);
+}
+
+void session_drain(Session *session)
+{
+	session->draining = true;
+	read_soon(session);
+}
+
+int session_finish(Session *session, int exit_status)
+{
+	int r;
+
+	/*
+	 * What was written is committed, unless writing is what failed. Files that were read in part would be read
+	 * again from their start: their rows are not kept.
+	 */
+	if (!pipeline_can_save(session->pipeline) || session->failed_to_write ||
+		(exit_status && session->options.files))
+		return exit_status;
+	r = commit(session);
+	if (r < 0)
+		write_failed(session, r);
+	return session->failed_to_write ? EXIT_FAILED : exit_status;
+}
+
+size_t session_waiting(const Session *session)
+{
+	return pipeline_waiting(session->pipeline);
+}
+
+bool session_is_paused(const Session *session)
+{
+	return session->paused;
+}
