@@ -57,6 +57,31 @@ static bool read_suffix(const char *suffix, Sibling *file)
 	return digits >= 6;
 }
 
+/* Digits that begin as year, month and perhaps day, or seconds of this century. */
+static bool is_date(const char *digits)
+{
+	size_t len = strlen(digits);
+	unsigned year, month, day;
+
+	if (len == 10 && digits[0] == '1')
+		return true;
+	year = (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
+	month = (unsigned)(digits[4] - '0') * 10 + (unsigned)(digits[5] - '0');
+	day = len < 8 ? 1 : (unsigned)(digits[6] - '0') * 10 + (unsigned)(digits[7] - '0');
+	return year >= 19 && year <= 21 && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
+	       len != 7;
+}
+
+SiblingSuffix siblings_read_suffix(const char *suffix)
+{
+	Sibling file;
+
+	if (!read_suffix(suffix, &file))
+		return SIBLING_SUFFIX_NONE;
+	return file.kind == SIBLING_NUMBERED || is_date(file.digits) ? SIBLING_SUFFIX_PLAIN
+								     : SIBLING_SUFFIX_ODD;
+}
+
 /* Numbers count down, dates up, the log is last. Of the same rotation the plain file comes first. */
 static int compare_names(const void *left, const void *right)
 {

@@ -35,6 +35,15 @@ typedef struct SiblingList {
 
 #define SIBLING_LIST_INIT ((SiblingList){NULL, 0})
 
+typedef enum SiblingSuffix {
+	SIBLING_SUFFIX_NONE = 0,
+	SIBLING_SUFFIX_PLAIN, /* a number, or digits that are a date */
+	SIBLING_SUFFIX_ODD, /* other digits, which count where the log is there, but prove nothing */
+} SiblingSuffix;
+
+/* What a rotated file's name has behind its log's. */
+SiblingSuffix siblings_read_suffix(const char *suffix);
+
 /*
  * Lists the files of the log at path as they were at one moment: a rotation that runs meanwhile is waited out. A
  * file that has two names counts once, as the log if it is that; PATH.1.gz does not count beside PATH.1, which it is
