@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "daemon/config-mistakes.h"
 #include "daemon/config-option.h"
+#include "source/globs.h"
+#include "source/siblings.h"
 
 typedef struct Checker {
 	const Config *config;
@@ -105,6 +107,43 @@ static bool is_same_file(const char *a, const char *b)
 	       st_a.st_ino == st_b.st_ino;
 }
 
+/* A pattern may match nothing yet; what it matches must be readable. */
+static void check_pattern(Checker *checker, const char *pattern)
+{
+	_cleanup_globs_ GlobList list = GLOB_LIST_INIT;
+	const char *names[] = {pattern, NULL}, *note = NULL;
+	int r = globs_find(names, NULL, NULL, &list);
+
+	if (r < 0) {
+		checker->errors.error = r;
+		return;
+	}
+	if (*list.why.text)
+		note = list.why.text;
+	else if (!list.count)
+		note = "matches no log yet; one is waited for";
+	if (note)
+		config_mistakes_add(&checker->notes, line_of(checker, "paths", "mail_log"),
+			"note: paths.mail_log: %s: %s", pattern, note);
+	for (size_t i = 0; i < list.count; i++)
+		check_readable(
+			checker, "paths", "mail_log", list.logs[i].path, "is not there any more");
+}
+
+/* A rotated file is read with its log. */
+static void check_log(Checker *checker, const char *path)
+{
+	for (char **log = checker->config->paths.mail_log; *log; log++) {
+		size_t len = strlen(*log);
+
+		if (!strncmp(path, *log, len) && siblings_read_suffix(path + len))
+			config_mistakes_add(&checker->errors, line_of(checker, "paths", "mail_log"),
+				"paths.mail_log: %s: is a rotated file of %s and read with it",
+				path, *log);
+	}
+	check_readable(checker, "paths", "mail_log", path, "is not there yet; it is waited for");
+}
+
 /* A CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
 static void check_distinct(Checker *checker, const char *csv)
 {
@@ -126,7 +165,12 @@ static void check_distinct(Checker *checker, const char *csv)
 					"%s.%s: %s: is %s.%s too", files[i].group, files[i].key,
 					files[i].path, files[j].group, files[j].key);
 		for (char **log = config->paths.mail_log; *log; log++)
-			if (is_same_file(files[i].path, *log))
+			if (globs_is_pattern(*log) && globs_matches(*log, files[i].path))
+				config_mistakes_add(&checker->errors,
+					line_of(checker, files[i].group, files[i].key),
+					"%s.%s: %s: is matched by paths.mail_log %s",
+					files[i].group, files[i].key, files[i].path, *log);
+			else if (is_same_file(files[i].path, *log))
 				config_mistakes_add(&checker->errors,
 					line_of(checker, files[i].group, files[i].key),
 					"%s.%s: %s: is a paths.mail_log too", files[i].group,
@@ -150,8 +194,10 @@ int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_not
 	if (fault)
 		add(&checker, "paths", "csv_filename", csv, fault);
 	for (char **log = config->paths.mail_log; *log; log++)
-		check_readable(
-			&checker, "paths", "mail_log", *log, "is not there yet; it is waited for");
+		if (globs_is_pattern(*log))
+			check_pattern(&checker, *log);
+		else
+			check_log(&checker, *log);
 	check_readable(&checker, "geolocation", "country_db_path",
 		config->geolocation.country_db_path, "is not there; countries stay unknown");
 	check_readable(&checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,

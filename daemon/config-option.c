@@ -22,8 +22,8 @@ const ConfigOption config_options[] = {
 		.needs_restart = true,
 		.help = "Directory of the state: how far the logs are read, and the databases."},
 	{"paths", "mail_log", CONFIG_PATHS, FIELD(paths.mail_log), "/var/log/mail.log",
-		.help = "Postfix's log, or a list of logs; one that is not there yet is waited "
-			"for."},
+		.help = "Postfix's log, or a list of logs and patterns, \"/var/log/*/mail.log\"; "
+			"what is not there yet is waited for."},
 	{"paths", "csv_filename", CONFIG_FILE_NAME, FIELD(paths.csv_filename),
 		"maillogsentinel.csv", .help = "Name of the CSV in working_dir."},
 

@@ -10,6 +10,7 @@
 typedef struct Log {
 	Tail *tail;
 	bool idle;
+	bool held;
 	int error;       /* why it can't be read; said already */
 	int watch_error; /* why it can't be watched; said already */
 } Log;
@@ -128,13 +129,24 @@ Tail *logs_tail(const Logs *logs, size_t index)
 
 bool logs_idle(const Logs *logs, size_t index)
 {
-	return logs->logs[index].idle;
+	return logs->logs[index].idle || logs->logs[index].held;
+}
+
+void logs_hold(Logs *logs, size_t index, bool hold)
+{
+	logs->logs[index].held = hold;
+	logs->logs[index].idle = false;
+}
+
+bool logs_held(const Logs *logs, size_t index)
+{
+	return logs->logs[index].held;
 }
 
 bool logs_all_idle(const Logs *logs)
 {
 	for (size_t i = 0; i < logs->count; i++)
-		if (!logs->logs[i].idle)
+		if (!logs_idle(logs, i))
 			return false;
 	return true;
 }

@@ -41,5 +41,9 @@ int logs_fill(Logs *logs, size_t index);
 bool logs_idle(const Logs *logs, size_t index);
 bool logs_all_idle(const Logs *logs);
 
+/* Does not read the log, which counts as idle, until it is let go. */
+void logs_hold(Logs *logs, size_t index, bool hold);
+bool logs_held(const Logs *logs, size_t index);
+
 /* Looks again: none is idle. */
 void logs_wake(Logs *logs);

@@ -2,16 +2,20 @@
 #include "daemon/session.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "daemon/command.h"
+#include "daemon/discover.h"
 #include "daemon/log.h"
 #include "daemon/logs.h"
 #include "daemon/notify.h"
 #include "daemon/pipeline.h"
 #include "daemon/record.h"
 #include "parse/event.h"
+#include "source/globs.h"
 #include "store/csv.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #define COMMIT_INTERVAL_MS 1000        /* with new rows */
 #define COMMIT_QUIET_INTERVAL_MS 30000 /* without */
@@ -29,6 +33,9 @@ struct Session {
 	StrBuf stdout_rows;
 	Pipeline *pipeline;
 	Logs *logs;
+	Discover *discover; /* NULL: files are read, not logs */
+	size_t *states;     /* of each log: where in the checkpoint it is */
+	size_t first;       /* the log that a round begins with */
 
 	bool started;  /* the first round is done */
 	bool blocked;  /* the FIFO is full */
@@ -89,12 +96,13 @@ static void save_positions(Session *session)
 	if (session->options.files)
 		return;
 	for (size_t i = 0; i < logs_count(session->logs); i++)
-		pipeline_save(session->pipeline, i,
-			checkpoint_find_log(checkpoint, tail_path(logs_tail(session->logs, i))));
+		pipeline_save(session->pipeline, i, &checkpoint->logs[session->states[i]]);
 }
 
 static void say_status(Session *session)
 {
+	_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
+	size_t count = logs_count(session->logs);
 	Counters sum = {0};
 	Checkpoint *checkpoint;
 
@@ -103,9 +111,13 @@ static void say_status(Session *session)
 	checkpoint = record_checkpoint(session->record);
 	for (size_t i = 0; i < checkpoint->log_count; i++)
 		counters_add(&sum, &checkpoint->logs[i].counters);
-	notify_status("Following %s%s: %" PRIu64 " failed logins in %" PRIu64 " lines",
-		tail_path(logs_tail(session->logs, 0)),
-		logs_count(session->logs) > 1 ? " and others" : "", sum.failures, sum.lines);
+	if (count == 1)
+		utf8_append_escaped(
+			&path, span_from_string(tail_path(logs_tail(session->logs, 0))));
+	else
+		strbuf_appendf(&path, "%zu logs", count);
+	notify_status("Following %s: %" PRIu64 " failed logins in %" PRIu64 " lines",
+		strbuf_text(&path), sum.failures, sum.lines);
 }
 
 /* 0 or -errno. */
@@ -245,6 +257,17 @@ static void read_log(Session *session, size_t index)
 		if (r == PIPELINE_FULL)
 			session->blocked = !pipeline_has_room(session->pipeline);
 	}
+	/* Who has filled the FIFO comes last, when there is room again. */
+	if (session->blocked)
+		session->first = index + 1;
+}
+
+static bool has_match(const Session *session, const char *pattern)
+{
+	for (size_t i = 0; i < logs_count(session->logs); i++)
+		if (globs_matches(pattern, tail_path(logs_tail(session->logs, i))))
+			return true;
+	return false;
 }
 
 /* Says which logs are not there, nor a rotated sibling of them. How many. */
@@ -252,10 +275,19 @@ static size_t say_missing(const Session *session)
 {
 	size_t missing = 0;
 
+	for (char **name = session->config->paths.mail_log; session->discover && *name; name++) {
+		if (!globs_is_pattern(*name) || has_match(session, *name))
+			continue;
+		missing++;
+		if (session->options.follow)
+			log_warning("%s: matches no log, waiting for one", *name);
+		else
+			log_error("%s: matches no log", *name);
+	}
 	for (size_t i = 0; i < logs_count(session->logs); i++) {
 		const Tail *tail = logs_tail(session->logs, i);
 
-		if (tail_fd(tail) >= 0)
+		if (tail_fd(tail) >= 0 || logs_held(session->logs, i))
 			continue;
 		missing++;
 		if (session->options.follow)
@@ -291,6 +323,15 @@ static void end(Session *session)
 				: 0);
 }
 
+static void read_logs(Session *session)
+{
+	size_t count = logs_count(session->logs), first = session->first;
+
+	for (size_t i = 0; i < count && !session->blocked && !session->paused && !session->ended;
+		i++)
+		read_log(session, (first + i) % count);
+}
+
 /* One round: something of every log, then back to the loop, so that no log holds up another or the resolver. */
 static void on_read(void *userdata)
 {
@@ -300,8 +341,7 @@ static void on_read(void *userdata)
 	if (session->blocked && pipeline_has_room(session->pipeline))
 		session->blocked = false;
 	if (!session->draining)
-		for (size_t i = 0; i < logs_count(session->logs); i++)
-			read_log(session, i);
+		read_logs(session);
 	if (session->ended)
 		return;
 	session->callbacks.round(session->callbacks.userdata);
@@ -320,22 +360,69 @@ static void on_read(void *userdata)
 
 /* ---- sources -------------------------------------------------------------------------------- */
 
-/* 0 or -errno. */
-static int open_log(Session *session, Checkpoint *checkpoint, const char *path)
+static Checkpoint *positions(Session *session)
 {
+	return session->record ? record_checkpoint(session->record) : &session->peeked;
+}
+
+/* A pattern can match what this program writes. */
+static bool is_own(const Session *session, const char *path)
+{
+	_cleanup_free_ char *csv = config_csv_path_dup(session->config);
+	const char *own[] = {csv, session->config->general.log_file};
+	struct stat st, own_st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (own[i] && *own[i] && !stat(path, &st) && !stat(own[i], &own_st) &&
+			st.st_dev == own_st.st_dev && st.st_ino == own_st.st_ino)
+			return true;
+	return false;
+}
+
+/* 0 or -errno: -EMFILE when the checkpoint is full. */
+static int open_log(void *userdata, const char *path)
+{
+	Session *session = userdata;
+	Checkpoint *checkpoint = positions(session);
 	LogState *state = checkpoint_find_log(checkpoint, path);
+	size_t count = logs_count(session->logs),
+	       *states = reallocarray(session->states, count + 1, sizeof(*states));
 	int r = 0;
 
+	if (!states)
+		return -ENOMEM;
+	session->states = states;
+	if (is_own(session, path)) {
+		log_warning("%s: is written by this program, and not followed", path);
+		return 0;
+	}
 	if (!state)
 		r = checkpoint_add_log(checkpoint, path, &state);
 	if (!r)
 		r = logs_add(session->logs, path, state,
 			session->record ? record_found_us(session->record)
 					: checkpoint->written_us);
-	if (!r)
-		r = pipeline_add_log(session->pipeline,
-			logs_tail(session->logs, logs_count(session->logs) - 1), &state->counters);
-	return r;
+	if (r)
+		return r;
+	states[count] = (size_t)(state - checkpoint->logs);
+	return pipeline_add_log(
+		session->pipeline, logs_tail(session->logs, count), &state->counters);
+}
+
+static bool is_known(void *userdata, const char *path)
+{
+	const LogState *state = checkpoint_find_log(positions(userdata), path);
+
+	return state && (state->has_position || state->has_finished);
+}
+
+static void hold_log(void *userdata, const char *path, bool hold)
+{
+	Session *session = userdata;
+
+	for (size_t i = 0; i < logs_count(session->logs); i++)
+		if (!strcmp(tail_path(logs_tail(session->logs, i)), path))
+			logs_hold(session->logs, i, hold);
 }
 
 /* 0 or -errno. */
@@ -356,24 +443,24 @@ static void on_change(void *userdata)
 
 static int open_sources(Session *session)
 {
-	Checkpoint *checkpoint =
-		session->record ? record_checkpoint(session->record) : &session->peeked;
-	const char *const *names = session->options.files
-					   ? session->options.files
-					   : (const char *const *)session->config->paths.mail_log;
+	DiscoverCallbacks callbacks = {is_known, open_log, hold_log, on_change, session};
 	int r = logs_new(
 		session->loop, session->options.follow, on_change, session, &session->logs);
 
+	if (!r && !session->options.files)
+		r = discover_new(session->loop,
+			(const char *const *)session->config->paths.mail_log,
+			session->options.follow, &callbacks, &session->discover);
+	if (!r && session->discover)
+		r = discover_look(session->discover);
 	if (r < 0) {
 		log_error("%s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	for (size_t i = 0; session->options.files ? i < session->options.file_count : !!names[i];
-		i++) {
-		r = session->options.files ? open_file(session, names[i])
-					   : open_log(session, checkpoint, names[i]);
+	for (size_t i = 0; session->options.files && i < session->options.file_count; i++) {
+		r = open_file(session, session->options.files[i]);
 		if (r < 0) {
-			log_error("%s: %s", names[i], strerror(-r));
+			log_error("%s: %s", session->options.files[i], strerror(-r));
 			return EXIT_FAILED;
 		}
 	}
@@ -456,7 +543,9 @@ void session_free(Session *session)
 	if (!session)
 		return;
 	pipeline_free(session->pipeline);
+	discover_free(session->discover);
 	logs_free(session->logs);
+	free(session->states);
 	record_free(session->record);
 	checkpoint_done(&session->peeked);
 	strbuf_done(&session->stdout_rows);
@@ -472,6 +561,8 @@ void session_wake(Session *session)
 
 void session_look(Session *session)
 {
+	if (session->discover && discover_look(session->discover) < 0)
+		log_warning("looking for logs: %s", strerror(ENOMEM));
 	logs_wake(session->logs);
 	read_soon(session);
 }
