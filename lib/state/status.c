@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "state/status.h"
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "state/lock.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define FORMAT_NAME "maillogsentinel-status"
+#define FORMAT_VERSION 1
+#define FILE_MAX ((size_t)16 << 20)
+#define LAST_LINE "end\n"
+#define READ_ATTEMPTS 20
+
+void status_done(Status *status)
+{
+	free(status->logs);
+	free(status->warnings);
+	free(status->buffer);
+	*status = STATUS_INIT;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static void append_text(StrBuf *sb, const char *key, const char *text)
+{
+	strbuf_appendf(sb, "%s ", key);
+	utf8_append_escaped(sb, span_from_string(text));
+	strbuf_append_char(sb, '\n');
+}
+
+static void append_log(StrBuf *sb, const StatusLog *log)
+{
+	append_text(sb, "log", log->path);
+	if (log->open)
+		strbuf_appendf(sb, "place file=%" PRIu64 ":%" PRIu64 " offset=%" PRIu64 "\n",
+			log->device, log->inode, log->offset);
+	strbuf_appendf(sb,
+		"read %" PRId64 "\ncounters lines=%" PRIu64 " failures=%" PRIu64
+		" successes=%" PRIu64 " outages=%" PRIu64 " aborted=%" PRIu64 " skipped=%" PRIu64
+		"\n",
+		log->read_us, log->counters.lines, log->counters.failures, log->counters.successes,
+		log->counters.outages, log->counters.aborted, log->counters.skipped);
+}
+
+void status_append(const Status *status, StrBuf *sb)
+{
+	append_text(sb, "version", status->version);
+	strbuf_appendf(sb,
+		"pid %" PRId64 "\nstarted %" PRId64 "\nstopped %" PRId64 "\ncommitted %" PRId64
+		"\nrows %" PRIu64 "\nwaiting %" PRIu64 "\n",
+		status->pid, status->started_us, status->stopped_us, status->committed_us,
+		status->rows, status->waiting);
+	if (status->paused)
+		append_text(sb, "paused", status->paused);
+	for (size_t i = 0; i < status->log_count; i++)
+		append_log(sb, &status->logs[i]);
+	for (size_t i = 0; i < status->warning_count; i++) {
+		const StatusWarning *warning = &status->warnings[i];
+
+		strbuf_appendf(sb, "warning %" PRId64 " ", warning->since_us);
+		append_text(sb, "", warning->key);
+		append_text(sb, "text", warning->text);
+	}
+	strbuf_appendf(sb, "more-warnings %" PRIu64 "\n", status->more_warnings);
+}
+
+/* A file beside path that has the lock before anybody else can have seen it. Its descriptor or -errno. */
+static int make_temporary(const char *temporary)
+{
+	int fd, r;
+
+	if (unlink(temporary) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	r = lock_file(fd);
+	if (!r && fchmod(fd, 0644) < 0)
+		r = -errno;
+	if (!r)
+		return fd;
+	(void)close(fd);
+	return r > 0 ? -EBUSY : r;
+}
+
+static int replace_file(const char *path, const StrBuf *sb, int *lock_fd)
+{
+	_cleanup_strbuf_ StrBuf temporary = STRBUF_INIT;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	strbuf_appendf(&temporary, "%s.tmp", path);
+	if (strbuf_error(&temporary))
+		return strbuf_error(&temporary);
+	fd = make_temporary(temporary.data);
+	if (fd < 0)
+		return fd;
+	r = file_write_full(fd, sb->data, sb->len);
+	if (!r && rename(temporary.data, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlink(temporary.data);
+		return r;
+	}
+	if (*lock_fd >= 0)
+		(void)close(*lock_fd);
+	*lock_fd = take_fd(&fd);
+	return 0;
+}
+
+/* The blocks that the file has are its own, however full the disk is. */
+static int write_over(const StrBuf *sb, int fd)
+{
+	size_t done = 0;
+
+	while (done < sb->len) {
+		ssize_t n = pwrite(fd, sb->data + done, sb->len - done, (off_t)done);
+
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	return ftruncate(fd, (off_t)sb->len) < 0 ? -errno : 0;
+}
+
+int status_write(const char *path, Span text, int64_t written_us, int *lock_fd)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	int r;
+
+	strbuf_appendf(
+		&sb, "%s %d\nwritten %" PRId64 "\n", FORMAT_NAME, FORMAT_VERSION, written_us);
+	strbuf_append_span(&sb, text);
+	strbuf_append_string(&sb, LAST_LINE);
+	if (strbuf_error(&sb))
+		return strbuf_error(&sb);
+	r = replace_file(path, &sb, lock_fd);
+	if ((r == -ENOSPC || r == -EDQUOT) && *lock_fd >= 0)
+		r = write_over(&sb, *lock_fd);
+	return r;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* The text that stands escaped at value, at the same place: it does not get longer. 0 or -ENOMEM. */
+static int read_text(char *value, const char **field)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+
+	utf8_append_unescaped(&sb, span_from_string(value));
+	if (strbuf_error(&sb))
+		return strbuf_error(&sb);
+	memcpy(value, strbuf_text(&sb), sb.len + 1);
+	*field = value;
+	return 0;
+}
+
+static int add_log(Status *status, char *value)
+{
+	StatusLog *logs;
+
+	if (status->log_count >= CHECKPOINT_LOGS_MAX)
+		return -EBADMSG;
+	logs = reallocarray(status->logs, status->log_count + 1, sizeof(*logs));
+	if (!logs)
+		return -ENOMEM;
+	status->logs = logs;
+	logs[status->log_count] = (StatusLog){0};
+	return read_text(value, &logs[status->log_count++].path);
+}
+
+static int add_warning(Status *status, char *value)
+{
+	StatusWarning *warnings;
+	int64_t since_us;
+	int end = 0;
+
+	/* A number that is out of range is one that this program did not write. NOLINTNEXTLINE(cert-err34-c) */
+	if (status->warning_count >= STATUS_WARNINGS_MAX ||
+		sscanf(value, "%" SCNd64 " %n", &since_us, &end) != 1 || !value[end])
+		return -EBADMSG;
+	warnings = reallocarray(status->warnings, status->warning_count + 1, sizeof(*warnings));
+	if (!warnings)
+		return -ENOMEM;
+	status->warnings = warnings;
+	warnings[status->warning_count] = (StatusWarning){.since_us = since_us};
+	return read_text(value + end, &warnings[status->warning_count++].key);
+}
+
+/* NOLINTBEGIN(cert-err34-c): as above */
+static int read_signed(const char *value, int64_t *field)
+{
+	int end = 0;
+
+	return sscanf(value, "%" SCNd64 "%n", field, &end) == 1 && !value[end] ? 0 : -EBADMSG;
+}
+
+static int read_unsigned(const char *value, uint64_t *field)
+{
+	int end = 0;
+
+	return sscanf(value, "%" SCNu64 "%n", field, &end) == 1 && !value[end] ? 0 : -EBADMSG;
+}
+
+static int read_place(const char *value, StatusLog *log)
+{
+	int end = 0;
+
+	log->open = true;
+	return sscanf(value, "file=%" SCNu64 ":%" SCNu64 " offset=%" SCNu64 "%n", &log->device,
+		       &log->inode, &log->offset, &end) == 3 &&
+			       !value[end]
+		       ? 0
+		       : -EBADMSG;
+}
+
+static int read_counters(const char *value, Counters *c)
+{
+	int end = 0;
+
+	return sscanf(value,
+		       "lines=%" SCNu64 " failures=%" SCNu64 " successes=%" SCNu64
+		       " outages=%" SCNu64 " aborted=%" SCNu64 " skipped=%" SCNu64 "%n",
+		       &c->lines, &c->failures, &c->successes, &c->outages, &c->aborted,
+		       &c->skipped, &end) == 6 &&
+			       !value[end]
+		       ? 0
+		       : -EBADMSG;
+}
+/* NOLINTEND(cert-err34-c) */
+
+/* One "key value" line. 0, -EBADMSG, -ENOMEM. What is not known is of a later edition and says more, not otherwise. */
+static int read_line(Status *status, const char *key, char *value)
+{
+	const struct {
+		const char *key;
+		int64_t *field;
+	} instants[] = {
+		{"written", &status->written_us},
+		{"pid", &status->pid},
+		{"started", &status->started_us},
+		{"stopped", &status->stopped_us},
+		{"committed", &status->committed_us},
+	};
+	const struct {
+		const char *key;
+		uint64_t *field;
+	} numbers[] = {
+		{"rows", &status->rows},
+		{"waiting", &status->waiting},
+		{"more-warnings", &status->more_warnings},
+	};
+	StatusLog *log = status->log_count ? &status->logs[status->log_count - 1] : NULL;
+	StatusWarning *warning =
+		status->warning_count ? &status->warnings[status->warning_count - 1] : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(instants); i++)
+		if (!strcmp(key, instants[i].key))
+			return read_signed(value, instants[i].field);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (!strcmp(key, numbers[i].key))
+			return read_unsigned(value, numbers[i].field);
+	if (!strcmp(key, "version"))
+		return read_text(value, &status->version);
+	if (!strcmp(key, "paused"))
+		return read_text(value, &status->paused);
+	if (!strcmp(key, "log"))
+		return add_log(status, value);
+	if (!strcmp(key, "place"))
+		return log ? read_place(value, log) : -EBADMSG;
+	if (!strcmp(key, "read"))
+		return log ? read_signed(value, &log->read_us) : -EBADMSG;
+	if (!strcmp(key, "counters"))
+		return log ? read_counters(value, &log->counters) : -EBADMSG;
+	if (!strcmp(key, "warning"))
+		return add_warning(status, value);
+	if (!strcmp(key, "text"))
+		return warning ? read_text(value, &warning->text) : -EBADMSG;
+	return 0;
+}
+
+static int read_lines(Status *status, char *line, char *end, Why *ret_why)
+{
+	int r = 0;
+
+	for (char *next; line < end && !r; line = next) {
+		char *value;
+
+		next = memchr(line, '\n', (size_t)(end - line));
+		if (!next) {
+			r = -EBADMSG;
+			break;
+		}
+		*next++ = '\0';
+		value = strchr(line, ' ');
+		if (value)
+			*value++ = '\0';
+		r = value ? read_line(status, line, value) : -EBADMSG;
+	}
+	for (size_t i = 0; i < status->warning_count && !r; i++)
+		if (!status->warnings[i].text)
+			r = -EBADMSG;
+	if (!r && !status->version)
+		r = -EBADMSG;
+	if (r == -EBADMSG)
+		why_set(ret_why, "a line of it can't be read");
+	return r;
+}
+
+/* What it says of itself. 0, -EAGAIN (it is being written over), -EBADMSG, -ENOMEM. */
+static int parse(StrBuf *sb, Status *ret_status, Why *ret_why)
+{
+	_cleanup_status_ Status status = STATUS_INIT;
+	size_t last = sizeof(LAST_LINE) - 1;
+	uint64_t version = 0;
+	char *first_end = sb->len ? memchr(sb->data, '\n', sb->len) : NULL;
+	int r;
+
+	if (first_end)
+		*first_end++ = '\0';
+	if (!first_end || strncmp(sb->data, FORMAT_NAME " ", sizeof(FORMAT_NAME)) != 0 ||
+		read_unsigned(sb->data + sizeof(FORMAT_NAME), &version) < 0 || !version) {
+		why_set(ret_why, "not a status of this program");
+		return -EBADMSG;
+	}
+	if (version > FORMAT_VERSION) {
+		why_set(ret_why, "written by a newer version of this program");
+		return -EBADMSG;
+	}
+	if (sb->len < last || memcmp(sb->data + sb->len - last, LAST_LINE, last)) {
+		why_set(ret_why, "it is cut short");
+		return -EAGAIN;
+	}
+	r = read_lines(&status, first_end, sb->data + sb->len - last, ret_why);
+	if (r < 0)
+		return r;
+	status.buffer = strbuf_take(sb);
+	*ret_status = status;
+	status = STATUS_INIT;
+	return 0;
+}
+
+static int read_fd(int fd, StrBuf *sb)
+{
+	strbuf_reset(sb);
+	for (;;) {
+		char *to = strbuf_reserve(sb, 16384);
+		ssize_t n = to ? file_pread_full(fd, to, 16384, (off_t)sb->len) : 0;
+
+		if (!to || n < 0)
+			return to ? (int)n : strbuf_error(sb);
+		if (sb->len + (size_t)n > FILE_MAX)
+			return -EFBIG;
+		sb->len += (size_t)n;
+		sb->data[sb->len] = '\0';
+		if (n < 16384)
+			return 0;
+	}
+}
+
+/* Whether somebody has the lock on the file that is open. */
+static bool is_locked(int fd)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type == F_WRLCK;
+}
+
+int status_read(const char *path, Status *ret_status, bool *ret_running, Why *ret_why)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	int r = -EAGAIN;
+
+	for (int i = 0; i < READ_ATTEMPTS && r == -EAGAIN; i++) {
+		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		struct stat st, now;
+
+		if (fd < 0) {
+			r = -errno;
+			why_set(ret_why, "%s", strerror(errno));
+			return r;
+		}
+		*ret_running = is_locked(fd);
+		r = read_fd(fd, &sb);
+		if (r < 0) {
+			why_set(ret_why, "%s", strerror(-r));
+			return r;
+		}
+		/* The lock goes to the next version: is this one still the last? */
+		if (!*ret_running &&
+			(fstat(fd, &st) < 0 || stat(path, &now) < 0 || st.st_ino != now.st_ino))
+			r = -EAGAIN;
+		else
+			r = parse(&sb, ret_status, ret_why);
+	}
+	return r == -EAGAIN ? -EBADMSG : r;
+}

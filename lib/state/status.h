@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * What the running daemon is doing, for `status` and whoever else wants to know: state_dir/status, replaced whole, versioned
+ * text, one "key value..." per line, bytes from outside as \xHH. It holds instants and places, no ages: those are
+ * the reader's to reckon. Nothing depends on it after a crash, so it is not synced.
+ *
+ * Everybody may read the file. The daemon keeps a lock on it (F_OFD_SETLK) as long as it lives, however it ends, so the
+ * file says for itself whether who wrote it still runs. Each version is locked before it has the name.
+ */
+
+#include "base/strbuf.h"
+#include "state/checkpoint.h"
+
+#define STATUS_WARNINGS_MAX 1024
+
+typedef struct StatusLog {
+	const char *path;
+	bool open;              /* a file of it is being read: */
+	uint64_t device, inode; /* which */
+	uint64_t offset;        /* read up to here */
+	int64_t read_us;        /* when lines were last read; 0: not yet */
+	Counters counters;      /* of all that was read, also by earlier processes */
+} StatusLog;
+
+typedef struct StatusWarning {
+	int64_t since_us;
+	const char
+		*key; /* what it is about, one word without blanks: "missing:/var/log/mail.log" */
+	const char *text;
+} StatusWarning;
+
+/* All texts are borrowed: by a reader from the buffer, by a writer from wherever it has them. */
+typedef struct Status {
+	int64_t written_us;
+	const char *version;
+	int64_t pid;
+	int64_t started_us;
+	int64_t stopped_us;   /* 0: it has not been stopped */
+	int64_t committed_us; /* when the checkpoint was last written */
+	uint64_t rows;        /* in the CSV, since the first start */
+	uint64_t waiting;     /* failures that wait for their names */
+	const char *paused;   /* why nothing is read; NULL: it is not */
+	StatusLog *logs;
+	size_t log_count;
+	StatusWarning *warnings;
+	size_t warning_count;
+	uint64_t more_warnings; /* that are not listed */
+	char *buffer;           /* status_read()'s */
+} Status;
+
+#define STATUS_INIT ((Status){0})
+
+/* Frees what status_read() has made. */
+void status_done(Status *status);
+#define _cleanup_status_ _cleanup_(status_done)
+
+/* Appends the file's text without the instant of writing, so that two can be compared. */
+void status_append(const Status *status, StrBuf *sb);
+
+/*
+ * Replaces the file at path by text (of status_append), written at written_us, 0644, and the lock that *lock_fd holds (-1: none yet)
+ * by one on the new file. Without room for another file the old one is written over. 0 or -errno.
+ */
+int status_write(const char *path, Span text, int64_t written_us, int *lock_fd);
+
+/*
+ * Reads the file and whether its writer runs. 0; -ENOENT; -EBADMSG with *ret_why when it is none of this program or of a newer
+ * version; -errno.
+ */
+int status_read(const char *path, Status *ret_status, bool *ret_running, Why *ret_why);
