@@ -37,6 +37,7 @@ void lines_start(LineBuffer *lines, uint64_t offset, Span head, Span history)
 	lines->history = 0;
 	lines->start = lines->complete = lines->end = history.len;
 	lines->offset = offset;
+	lines->empty = 0;
 	lines->cutting = lines->ends_early = false;
 	lines->dropped = 0;
 }
@@ -61,6 +62,11 @@ static void make_room(LineBuffer *lines)
 	lines->end -= from;
 }
 
+bool lines_at_start(const LineBuffer *lines)
+{
+	return lines->offset == lines->empty;
+}
+
 /* The buffer is full of one line that has not ended. */
 static void cut(LineBuffer *lines)
 {
@@ -72,6 +78,8 @@ static void cut(LineBuffer *lines)
 		while (lines->start + nuls < lines->end && !lines->data[lines->start + nuls])
 			nuls++;
 		if (nuls) {
+			if (lines_at_start(lines))
+				lines->empty += nuls;
 			lines->start += nuls;
 			lines->complete = lines->start;
 			lines->offset += nuls;

@@ -22,6 +22,7 @@ typedef struct LineBuffer {
 	size_t complete; /* end of the last whole line */
 	size_t end;      /* of the bytes read */
 	uint64_t offset; /* in the stream, of data[start] */
+	uint64_t empty;  /* as many bytes at the start of the stream were NULs and were dropped */
 
 	/* A line that does not fit: its first LINES_LINE_MAX bytes, then the last ones read of it. */
 	bool cutting;
@@ -71,6 +72,12 @@ Span lines_before_end(const LineBuffer *lines);
 
 /* Offset at which the next byte will be read. */
 uint64_t lines_read_offset(const LineBuffer *lines);
+
+/*
+ * Nothing was consumed by which the stream could be known: nothing at all, or NULs, which all files begin with that
+ * were truncated under a writer without O_APPEND.
+ */
+bool lines_at_start(const LineBuffer *lines);
 
 /* The place n bytes into the chunk: what a mark says of the stream (not which file, nor when). */
 void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark);

@@ -123,6 +123,10 @@ void tail_consume(Tail *tail, size_t n)
 void tail_mark(Tail *tail, size_t n, FileMark *ret_mark)
 {
 	lines_mark(&tail->lines, n, ret_mark);
+	/* A place behind nothing but NULs would be one of many files. */
+	if (!n && lines_at_start(&tail->lines))
+		*ret_mark = (FileMark){
+			.head_hash = mark_hash(NULL, 0), .tail_hash = mark_hash(NULL, 0)};
 	ret_mark->device = tail->device;
 	ret_mark->inode = tail->inode;
 	ret_mark->written_us = tail->written_us;
@@ -306,7 +310,7 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 		tail->successor_seen = true;
 	} else if (read.offset && place.offset == read.offset) {
 		/* A copy, which goes on where this one ends, maybe in the middle of a line. */
-		if (tail->lines.offset)
+		if (!lines_at_start(&tail->lines))
 			take_file(tail, &place, now_us);
 		else
 			r = take_start(tail, &place, now_us);
@@ -428,7 +432,7 @@ static int check_read(Tail *tail, int64_t now_us, Why *why)
 	uint64_t at = lines_read_offset(&tail->lines);
 	int r = at ? check_before(tail, now_us, why) : 0;
 
-	if (!r && !tail->lines.offset)
+	if (!r && lines_at_start(&tail->lines))
 		r = check_first(tail, now_us, why);
 	if (r < 0 || r == TAIL_IDLE)
 		(void)reader_skip(tail->reader, at);

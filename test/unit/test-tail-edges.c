@@ -213,6 +213,51 @@ static void test_no_append(void)
 	tail_free(tail);
 }
 
+/* A log of a writer without O_APPEND: it begins with more NULs than are read at once. */
+static void write_behind_nuls(int fd, const char *text)
+{
+	MUST(pwrite(fd, text, strlen(text), 3 * LINES_BUFFER_SIZE) == (ssize_t)strlen(text));
+}
+
+/* Nothing else was read of it when it is copied, cut and written again. */
+static void test_many_nuls(void)
+{
+	_cleanup_close_ int log = -1, copy = -1;
+	Seen seen = {0};
+	Why why = {""};
+	Tail *tail;
+
+	for (int restarted = 0; restarted < 2; restarted++) {
+		new_world();
+		close_fd(&log);
+		close_fd(&copy);
+		log = open(LOG, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+		MUST(log >= 0 && !file_write_full(log, "one\n", 4));
+		tail = start(&seen, NULL);
+		reads(tail, &seen, "one\n", "a log");
+		scratch_text(LOG ".2", "one\n");
+		MUST(!ftruncate(log, 0));
+		write_behind_nuls(log, "two\n");
+		for (int i = 0; i < 4; i++)
+			MUST(tail_fill(tail, NOW_US, &why) == 0 && !tail_chunk(tail).len);
+		tap_ok(tail_lag(tail) && tail_lag(tail) < 3 * LINES_BUFFER_SIZE,
+			"truncated: some of the NULs were read");
+		if (restarted)
+			tail = again(tail, &seen);
+		copy = open(LOG ".1", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+		write_behind_nuls(copy, "two\n");
+		MUST(!ftruncate(log, 0));
+		MUST(pwrite(log, "\0\0\0\0three\n", 10, 3 * LINES_BUFFER_SIZE) == 10);
+		MUST(read_all(tail, &seen, NULL) == TAIL_IDLE);
+		tap_ok(memmem(seen.lines.data, seen.lines.len, "two\n", 4) &&
+				memmem(seen.lines.data, seen.lines.len, "three\n", 6),
+			"copied and cut: nothing of it is lost%s",
+			restarted ? " while nobody looks" : "");
+		warns(&seen, NULL, "and nothing to say");
+		tail_free(tail);
+	}
+}
+
 /* ---- rotation ------------------------------------------------------------------------------- */
 
 static void test_waiting(void)
@@ -590,6 +635,7 @@ int main(void)
 	test_truncation();
 	test_shorter();
 	test_no_append();
+	test_many_nuls();
 	test_waiting();
 	test_last_line();
 	test_gone();
