@@ -35,11 +35,12 @@ int lock_take(const char *path, const char *command, int *ret_fd, char ret_holde
 	n = snprintf(line, sizeof(line), "%ld %.40s\n", (long)getpid(), command);
 	if (n < 0)
 		return -EINVAL;
-	if (ftruncate(fd, 0) < 0)
-		return -errno;
+	/* Over the old line, not after emptying the file: that needs no room on a disk that is full. */
 	r = file_write_full(fd, line, (size_t)n);
 	if (r < 0)
 		return r;
+	if (ftruncate(fd, n) < 0)
+		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
