@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/daemon.h"
 
+#include "base/strbuf.h"
 #include "daemon/command.h"
 #include "daemon/databases.h"
 #include "daemon/log.h"
@@ -14,15 +15,21 @@
 
 #define STOP_DEADLINE_MS 10000
 #define HEAD_STUCK_MS 120000 /* longer than any deadline of a lookup */
+#define REOPEN_MIN_MS \
+	1000 /* the first wait before a session is opened again; each is twice as long */
+#define REOPEN_MAX_MS 30000
 
 typedef struct Daemon {
 	DaemonOptions options;
 	Config *config;
 	Loop *loop;
-	LoopTimer *tick_timer, *stop_timer;
+	LoopTimer *tick_timer, *stop_timer, *reopen_timer;
 	Resolver *resolver; /* NULL: lookups are off */
 	GeoDb *geodb;
 	Session *session;
+	bool broken;       /* the session is broken, or NULL: it will be opened again */
+	StrBuf trouble;    /* why, as it was said; empty when a commit worked since */
+	int64_t reopen_ms; /* how long that was waited for last time; 0 likewise */
 
 	bool stopping;     /* a signal came: nothing is read any more */
 	bool ready;        /* systemd was told */
@@ -57,11 +64,56 @@ static void on_round(void *userdata)
 		resolver_rearm(daemon->resolver);
 }
 
+static void on_committed(void *userdata)
+{
+	Daemon *daemon = userdata;
+
+	if (!daemon->reopen_ms)
+		return;
+	log_info("writing works again");
+	strbuf_reset(&daemon->trouble);
+	daemon->reopen_ms = 0;
+}
+
+/* Says what is wrong, once, and tries again after a while. */
+static void reopen_later(Daemon *daemon, const char *why)
+{
+	if (strcmp(strbuf_text(&daemon->trouble), why)) {
+		log_error("%s; going on from what is on disk for certain, as soon as that works",
+			why);
+		strbuf_reset(&daemon->trouble);
+		strbuf_append_string(&daemon->trouble, why);
+	}
+	notify_status("Paused: %s", why);
+	daemon->broken = true;
+	daemon->reopen_ms =
+		daemon->reopen_ms ? MIN(2 * daemon->reopen_ms, REOPEN_MAX_MS) : REOPEN_MIN_MS;
+	loop_timer_set(daemon->reopen_timer, daemon->reopen_ms);
+}
+
+/* What was not committed is read again at the next start. */
+static void give_up(Daemon *daemon, const char *why)
+{
+	log_error("%s; what is not on disk for certain is read again at the next start", why);
+	finish(daemon, EXIT_FAILED);
+}
+
+static void on_broken(void *userdata, const char *why)
+{
+	Daemon *daemon = userdata;
+
+	if (daemon->stopping)
+		give_up(daemon, why);
+	else
+		reopen_later(daemon, why);
+}
+
 static void on_answered(void *userdata)
 {
 	Daemon *daemon = userdata;
 
-	session_wake(daemon->session);
+	if (!daemon->broken)
+		session_wake(daemon->session);
 }
 
 /* ---- stopping, ticking ---------------------------------------------------------------------- */
@@ -69,11 +121,12 @@ static void on_answered(void *userdata)
 static void on_stop_deadline(void *userdata)
 {
 	Daemon *daemon = userdata;
+	size_t waiting = session_waiting(daemon->session);
 
-	log_warning(
-		"stopped while %zu failed logins wait for their names; they are read again at the "
-		"next start",
-		session_waiting(daemon->session));
+	if (waiting)
+		log_warning("stopped while %zu failed logins wait for their names; they are read "
+			    "again at the next start",
+			waiting);
 	finish(daemon, daemon->options.follow ? 0 : EXIT_FAILED);
 }
 
@@ -88,25 +141,36 @@ static void on_signal(void *userdata, int signal)
 	log_info("%s: stopping", strsignal(signal));
 	notify_stopping();
 	daemon->stopping = true;
+	if (daemon->broken) {
+		give_up(daemon, strbuf_text(&daemon->trouble));
+		return;
+	}
 	/* What waits has its own deadline; this is for the case that the disk is full as well. */
 	loop_timer_set(daemon->stop_timer, STOP_DEADLINE_MS);
 	session_drain(daemon->session);
+}
+
+/* A head that waits past every deadline is a bug that the watchdog may kill. A pause that was said is none. */
+static bool is_moving(Daemon *daemon, uint64_t now_ms)
+{
+	size_t waiting = daemon->broken ? 0 : session_waiting(daemon->session);
+
+	if (!waiting || waiting != daemon->waiting_before || session_is_paused(daemon->session))
+		daemon->moved_ms = now_ms;
+	daemon->waiting_before = waiting;
+	return now_ms - daemon->moved_ms < HEAD_STUCK_MS;
 }
 
 /* The one timer of the idle daemon: feeds the watchdog, and looks at the logs in case no event came. */
 static void on_tick(void *userdata)
 {
 	Daemon *daemon = userdata;
-	uint64_t interval = notify_watchdog_interval_ms(), now = loop_now_ms();
-	size_t waiting = session_waiting(daemon->session);
+	uint64_t interval = notify_watchdog_interval_ms();
 
-	if (!waiting || waiting != daemon->waiting_before || session_is_paused(daemon->session))
-		daemon->moved_ms = now;
-	daemon->waiting_before = waiting;
-	/* A head that waits past every deadline is a bug that the watchdog may kill. */
-	if (now - daemon->moved_ms < HEAD_STUCK_MS)
+	if (is_moving(daemon, loop_now_ms()))
 		notify_watchdog();
-	session_look(daemon->session);
+	if (!daemon->broken)
+		session_look(daemon->session);
 	loop_timer_set(daemon->tick_timer,
 		(int64_t)(interval && interval < LOGS_POLL_MS ? interval : LOGS_POLL_MS));
 }
@@ -142,6 +206,43 @@ static int open_resolver(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
+static int open_session(Daemon *daemon, StrBuf *ret_why)
+{
+	SessionCallbacks callbacks = {on_round, on_committed, on_broken, on_ended, daemon};
+
+	return session_open(daemon->loop, daemon->config, &daemon->options, &callbacks,
+		&daemon->session, ret_why);
+}
+
+static int start_session(Daemon *daemon, StrBuf *ret_why)
+{
+	return session_start(daemon->session,
+		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL, daemon->geodb, ret_why);
+}
+
+static void on_reopen(void *userdata)
+{
+	Daemon *daemon = userdata;
+	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
+	int r;
+
+	session_free(TAKE(daemon->session));
+	r = open_session(daemon, &why);
+	if (!r)
+		r = start_session(daemon, &why);
+	if (!r) {
+		daemon->broken = false;
+		return;
+	}
+	session_free(TAKE(daemon->session));
+	if (r == EXIT_CONFIG) {
+		log_error("%s", strbuf_text(&why));
+		finish(daemon, r);
+		return;
+	}
+	reopen_later(daemon, strbuf_error(&why) ? strerror(ENOMEM) : strbuf_text(&why));
+}
+
 static int open_loop(Daemon *daemon)
 {
 	struct {
@@ -150,6 +251,7 @@ static int open_loop(Daemon *daemon)
 	} timers[] = {
 		{on_tick, &daemon->tick_timer},
 		{on_stop_deadline, &daemon->stop_timer},
+		{on_reopen, &daemon->reopen_timer},
 	};
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	int r = loop_new(&daemon->loop);
@@ -167,20 +269,23 @@ static int open_loop(Daemon *daemon)
 
 static int start(Daemon *daemon)
 {
-	SessionCallbacks callbacks = {on_round, on_ended, daemon};
+	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
 	int r = open_loop(daemon);
 
+	if (r)
+		return r;
 	/* First what another writer can hold: that is said at once, not after the databases are read. */
-	if (!r)
-		r = session_open(daemon->loop, daemon->config, &daemon->options, &callbacks,
-			&daemon->session);
+	r = open_session(daemon, &why);
 	if (!r)
 		r = open_geodb(daemon);
 	if (!r)
 		r = open_resolver(daemon);
 	if (!r)
-		r = session_start(daemon->session,
-			daemon->resolver ? resolver_rdns(daemon->resolver) : NULL, daemon->geodb);
+		r = start_session(daemon, &why);
+	if (r && strbuf_error(&why))
+		log_error("%s", strerror(ENOMEM));
+	else if (why.len)
+		log_error("%s", strbuf_text(&why));
 	return r;
 }
 
@@ -189,8 +294,10 @@ static void stop(Daemon *daemon)
 	session_free(daemon->session);
 	resolver_free(daemon->resolver);
 	geodb_free(daemon->geodb);
+	strbuf_done(&daemon->trouble);
 	loop_timer_free(daemon->tick_timer);
 	loop_timer_free(daemon->stop_timer);
+	loop_timer_free(daemon->reopen_timer);
 	loop_free(daemon->loop);
 	config_free(daemon->config);
 }
@@ -204,7 +311,8 @@ int daemon_main(Config *config_take, const DaemonOptions *options)
 		if (options->follow)
 			on_tick(&daemon);
 		loop_run(daemon.loop);
-		r = session_finish(daemon.session, daemon.exit_status);
+		r = daemon.broken ? daemon.exit_status
+				  : session_finish(daemon.session, daemon.exit_status);
 	}
 	stop(&daemon);
 	return r;

@@ -2,7 +2,6 @@
 #include "daemon/logs.h"
 
 #include "daemon/log.h"
-#include "daemon/notify.h"
 #include "source/watch.h"
 
 #include <fcntl.h>
@@ -151,6 +150,18 @@ bool logs_all_idle(const Logs *logs)
 	return true;
 }
 
+int logs_waiting(const Logs *logs, const char **ret_path)
+{
+	for (size_t i = 0; i < logs->count; i++) {
+		if (!logs->logs[i].error)
+			continue;
+		if (ret_path)
+			*ret_path = tail_path(logs->logs[i].tail);
+		return logs->logs[i].error;
+	}
+	return 0;
+}
+
 void logs_wake(Logs *logs)
 {
 	for (size_t i = 0; i < logs->count; i++)
@@ -195,7 +206,6 @@ int logs_fill(Logs *logs, size_t index)
 	}
 	if (r < 0 && r != log->error) {
 		log_warning("%s; waiting until it can be read", why.text);
-		notify_status("Waiting: %s", why.text);
 	}
 	log->error = MIN(r, 0);
 	/* What is missing may be a permission: that is an event too. */

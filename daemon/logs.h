@@ -45,5 +45,8 @@ bool logs_all_idle(const Logs *logs);
 void logs_hold(Logs *logs, size_t index, bool hold);
 bool logs_held(const Logs *logs, size_t index);
 
+/* -errno of the first log that can't be read now, with its path (borrowed); 0 when all can. */
+int logs_waiting(const Logs *logs, const char **ret_path);
+
 /* Looks again: none is idle. */
 void logs_wake(Logs *logs);

@@ -8,6 +8,7 @@
 #include "daemon/log.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 
 static const Command *const commands[] = {
@@ -216,6 +217,8 @@ int main(int argc, char **argv)
 	const char *config_path = NULL;
 	int c, status;
 
+	/* A file that may not grow (RLIMIT_FSIZE) is an error that the write returns, not a reason to die. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	fill_getopt(global_options, longs, letters);
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		switch (c >= 256 ? global_options[c - 256].letter : c) {

@@ -9,6 +9,7 @@
 #include "store/csvfile.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 
 struct Record {
@@ -18,6 +19,7 @@ struct Record {
 	int64_t found_us;
 	CsvFile *csv;
 	const char *failed_path;
+	bool in_doubt;
 };
 
 void record_free(Record *record)
@@ -52,62 +54,73 @@ const char *record_failed_path(const Record *record)
 	return record->failed_path;
 }
 
-static int check_directory(const char *path)
+bool record_in_doubt(const Record *record)
+{
+	return record->in_doubt;
+}
+
+static int fail(StrBuf *why, int exit_status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Says why. The exit status. */
+static int fail(StrBuf *why, int exit_status, const char *fmt, ...)
+{
+	va_list ap;
+
+	strbuf_reset(why);
+	va_start(ap, fmt);
+	strbuf_vappendf(why, fmt, ap);
+	va_end(ap);
+	return exit_status;
+}
+
+static int fail_errno(StrBuf *why, const char *path, int error)
+{
+	return fail(why, EXIT_FAILED, "%s: %s", path, strerror(-error));
+}
+
+static int check_directory(const char *path, StrBuf *why)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0) {
-		log_error("%s: %s", path, strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (!S_ISDIR(st.st_mode)) {
-		log_error("%s: not a directory", path);
-		return EXIT_FAILED;
-	}
-	return 0;
+	if (stat(path, &st) < 0)
+		return fail_errno(why, path, -errno);
+	return S_ISDIR(st.st_mode) ? 0 : fail(why, EXIT_FAILED, "%s: not a directory", path);
 }
 
-static int take_lock(Record *record, const Config *config, const char *command)
+static int take_lock(Record *record, const Config *config, const char *command, StrBuf *why)
 {
 	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, "lock");
 	char holder[LOCK_HOLDER_MAX];
 	int r;
 
-	if (!path) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!path)
+		return fail_errno(why, config->paths.state_dir, -ENOMEM);
 	r = lock_take(path, command, &record->lock_fd, holder);
 	if (r == LOCK_HELD)
-		log_error("%s: another maillogsentinel is at work (process %s)", path,
-			*holder ? holder : "unknown");
-	else if (r < 0)
-		log_error("%s: %s", path, strerror(-r));
-	return r ? EXIT_FAILED : 0;
+		return fail(why, EXIT_FAILED, "%s: another maillogsentinel is at work (process %s)",
+			path, *holder ? holder : "unknown");
+	return r < 0 ? fail_errno(why, path, r) : 0;
 }
 
-/* 0, CHECKPOINT_NONE, or -1 with the mistake logged. */
-static int load(const Config *config, char **ret_path, Checkpoint *ret_checkpoint)
+/* 0, an exit status, or -CHECKPOINT_NONE. */
+static int load(const Config *config, char **ret_path, Checkpoint *ret_checkpoint, StrBuf *ret_why)
 {
 	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, "state.offset");
 	Why why = {""};
 	int r;
 
-	if (!path) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (!path)
+		return fail_errno(ret_why, config->paths.state_dir, -ENOMEM);
 	r = checkpoint_load(path, ret_checkpoint, &why);
 	if (r == -EBADMSG)
-		log_error(
+		return fail(ret_why, EXIT_CONFIG,
 			"%s: %s; to start over and read all logs again, move this file and the CSV "
 			"away, both",
 			path, why.text);
-	else if (r < 0)
-		log_error("%s: %s", path, why.text);
-	if (r >= 0)
-		*ret_path = TAKE(path);
-	return r;
+	if (r < 0)
+		return fail(ret_why, EXIT_FAILED, "%s: %s", path, why.text);
+	*ret_path = TAKE(path);
+	return r == CHECKPOINT_NONE ? -CHECKPOINT_NONE : 0;
 }
 
 static void say_start(CsvStart start, const char *path, uint64_t cut, const Checkpoint *checkpoint)
@@ -135,7 +148,7 @@ static void say_start(CsvStart start, const char *path, uint64_t cut, const Chec
 			path, cut);
 }
 
-static int open_csv(Record *record, const Config *config, bool first)
+static int open_csv(Record *record, const Config *config, bool first, StrBuf *ret_why)
 {
 	_cleanup_free_ char *path = config_csv_path_dup(config);
 	Checkpoint *checkpoint = &record->checkpoint;
@@ -144,21 +157,21 @@ static int open_csv(Record *record, const Config *config, bool first)
 	Why why = {""};
 	int r;
 
-	if (!path) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!path)
+		return fail_errno(ret_why, config->paths.working_dir, -ENOMEM);
 	r = csvfile_open(path, first ? NULL : &checkpoint->csv, &record->csv, &start, &cut, &why);
 	if (r == -EEXIST)
-		log_error("%s; to keep it, move it away and start again, or put back the %s that "
-			  "belongs to it",
+		return fail(ret_why, EXIT_CONFIG,
+			"%s; to keep it, move it away and start again, or put back the %s that "
+			"belongs to it",
 			why.text, record->checkpoint_path);
-	else if (r == -EBADMSG)
-		log_error("%s; move it away, or name another one in paths.csv_filename", why.text);
-	else if (r < 0)
-		log_error("%s", *why.text ? why.text : strerror(-r));
+	if (r == -EBADMSG)
+		return fail(ret_why, EXIT_CONFIG,
+			"%s; move it away, or name another one in paths.csv_filename", why.text);
+	if (r < 0 && *why.text)
+		return fail(ret_why, EXIT_FAILED, "%s", why.text);
 	if (r < 0)
-		return r == -EEXIST || r == -EBADMSG ? EXIT_CONFIG : EXIT_FAILED;
+		return fail_errno(ret_why, path, r);
 	say_start(start, path, cut, checkpoint);
 	free(checkpoint->csv_path);
 	checkpoint->csv_path = TAKE(path);
@@ -168,35 +181,29 @@ static int open_csv(Record *record, const Config *config, bool first)
 	r = record_flush(record);
 	if (!r)
 		r = record_commit(record, checkpoint->rows, loop_wall_us());
-	if (r < 0) {
-		log_error("%s: %s", record->failed_path, strerror(-r));
-		return EXIT_FAILED;
-	}
-	return 0;
+	return r < 0 ? fail_errno(ret_why, record->failed_path, r) : 0;
 }
 
-int record_open(const Config *config, const char *command, Record **ret_record)
+int record_open(const Config *config, const char *command, Record **ret_record, StrBuf *ret_why)
 {
 	_cleanup_(record_freep) Record *record = calloc(1, sizeof(*record));
 	int r;
 
-	if (!record) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!record)
+		return fail_errno(ret_why, config->paths.state_dir, -ENOMEM);
 	record->lock_fd = -1;
-	r = check_directory(config->paths.state_dir);
+	r = check_directory(config->paths.state_dir, ret_why);
 	if (!r)
-		r = check_directory(config->paths.working_dir);
+		r = check_directory(config->paths.working_dir, ret_why);
 	if (!r)
-		r = take_lock(record, config, command);
+		r = take_lock(record, config, command, ret_why);
 	if (r)
 		return r;
-	r = load(config, &record->checkpoint_path, &record->checkpoint);
-	if (r < 0)
-		return r == -EBADMSG ? EXIT_CONFIG : EXIT_FAILED;
+	r = load(config, &record->checkpoint_path, &record->checkpoint, ret_why);
+	if (r > 0)
+		return r;
 	record->found_us = record->checkpoint.written_us;
-	r = open_csv(record, config, r == CHECKPOINT_NONE);
+	r = open_csv(record, config, r == -CHECKPOINT_NONE, ret_why);
 	if (r)
 		return r;
 	*ret_record = TAKE(record);
@@ -217,8 +224,11 @@ int record_commit(Record *record, uint64_t rows, int64_t now_us)
 
 	record->failed_path = csvfile_path(record->csv);
 	r = csvfile_sync(record->csv);
-	if (!r)
-		r = csvfile_mark(record->csv, &mark);
+	if (r < 0) {
+		record->in_doubt = true;
+		return r;
+	}
+	r = csvfile_mark(record->csv, &mark);
 	if (r < 0)
 		return r;
 	checkpoint->csv = mark;
@@ -228,14 +238,12 @@ int record_commit(Record *record, uint64_t rows, int64_t now_us)
 	return checkpoint_save(record->checkpoint_path, checkpoint);
 }
 
-int record_peek(const Config *config, Checkpoint *ret_checkpoint)
+int record_peek(const Config *config, Checkpoint *ret_checkpoint, StrBuf *ret_why)
 {
 	_cleanup_free_ char *path = NULL;
-	int r = load(config, &path, ret_checkpoint);
+	int r = load(config, &path, ret_checkpoint, ret_why);
 
-	if (r < 0)
-		return r == -EBADMSG ? EXIT_CONFIG : EXIT_FAILED;
-	if (r == CHECKPOINT_NONE)
+	if (r == -CHECKPOINT_NONE)
 		*ret_checkpoint = CHECKPOINT_INIT;
-	return 0;
+	return MAX(r, 0);
 }

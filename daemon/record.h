@@ -14,9 +14,9 @@ typedef struct Record Record;
 
 /*
  * Opens it for `command` ("run"). On a first start the checkpoint is durable when this returns. 0; or an exit status
- * (EXIT_FAILED, EXIT_CONFIG): what was wrong has been logged.
+ * with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG, where somebody has to look.
  */
-int record_open(const Config *config, const char *command, Record **ret_record);
+int record_open(const Config *config, const char *command, Record **ret_record, StrBuf *ret_why);
 void record_free(Record *record);
 DEFINE_CLEANUP(Record *, record_freep, record_free)
 
@@ -32,14 +32,23 @@ StrBuf *record_output(Record *record);
 /* 0 or -errno: the CSV ends where it ended, the rows are kept, try again. */
 int record_flush(Record *record);
 
-/* After a flush: makes rows, then positions durable. 0 or -errno; after a failure of the CSV's fdatasync only a new start is safe. */
+/*
+ * After a flush: makes rows, then positions durable. 0 or -errno: either the old checkpoint or the new one is there then, which
+ * both fit the CSV; try again, unless record_in_doubt().
+ */
 int record_commit(Record *record, uint64_t rows, int64_t now_us);
+
+/*
+ * A commit failed at the CSV's fdatasync: the kernel may have dropped rows that were not durable though they can still be
+ * read, and a further fdatasync would not tell. Only a new record, which starts at the checkpoint, is safe.
+ */
+bool record_in_doubt(const Record *record);
 
 /* The path of the file that the last failed flush or commit was about. Borrowed. */
 const char *record_failed_path(const Record *record);
 
 /*
- * Reads the checkpoint of config without owning it, for a look that moves nothing. 0 (an empty one when there is none) or an exit
- * status, logged.
+ * Reads the checkpoint of config without owning it, for a look that moves nothing. 0 (an empty one when there is none) or as
+ * record_open().
  */
-int record_peek(const Config *config, Checkpoint *ret_checkpoint);
+int record_peek(const Config *config, Checkpoint *ret_checkpoint, StrBuf *ret_why);

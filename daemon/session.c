@@ -40,20 +40,22 @@ struct Session {
 	bool started;  /* the first round is done */
 	bool blocked;  /* the FIFO is full */
 	bool draining; /* nothing is read any more */
-	bool ended;    /* and the owner was told */
-	bool failed_to_write;
-	int paused;     /* -errno: rows can't be written, reading waits */
-	bool new_rows;  /* since the last commit */
-	bool new_lines; /* since the last commit: positions have moved */
+	bool over; /* it has ended or is broken: the owner was told, and nothing is done any more */
+	bool failed;          /* nothing more may be committed */
+	bool complete;        /* all was committed after the last reading */
+	int paused;           /* -errno of what is tried again, while reading waits */
+	int said_waiting;     /* -errno of a log, in the status */
+	bool new_rows;        /* since the last commit */
+	bool new_lines;       /* since the last commit: positions have moved */
+	uint64_t rows_before; /* in the CSVs when the session began */
 	uint64_t committed_ms;
-	uint64_t moved_rows; /* written since the last commit */
 };
 
 static void finish(Session *session, int exit_status)
 {
-	if (session->ended)
+	if (session->over)
 		return;
-	session->ended = true;
+	session->over = true;
 	session->callbacks.ended(session->callbacks.userdata, exit_status);
 }
 
@@ -101,13 +103,16 @@ static void save_positions(Session *session)
 
 static void say_status(Session *session)
 {
-	_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
+	_cleanup_strbuf_ StrBuf path = STRBUF_INIT, wait = STRBUF_INIT;
 	size_t count = logs_count(session->logs);
 	Counters sum = {0};
 	Checkpoint *checkpoint;
+	const char *waiting;
+	int error;
 
-	if (!session->options.follow || !session->record)
+	if (!session->options.follow || !session->record || session->paused)
 		return;
+	error = logs_waiting(session->logs, &waiting);
 	checkpoint = record_checkpoint(session->record);
 	for (size_t i = 0; i < checkpoint->log_count; i++)
 		counters_add(&sum, &checkpoint->logs[i].counters);
@@ -116,8 +121,14 @@ static void say_status(Session *session)
 			&path, span_from_string(tail_path(logs_tail(session->logs, 0))));
 	else
 		strbuf_appendf(&path, "%zu logs", count);
-	notify_status("Following %s: %" PRIu64 " failed logins in %" PRIu64 " lines",
-		strbuf_text(&path), sum.failures, sum.lines);
+	if (error) {
+		utf8_append_escaped(&wait, span_from_string(waiting));
+		strbuf_appendf(&wait, ": %s", strerror(-error));
+	}
+	notify_status("Following %s: %" PRIu64 " failed logins in %" PRIu64 " lines%s%s",
+		strbuf_text(&path), sum.failures, sum.lines, error ? "; waiting for " : "",
+		strbuf_text(&wait));
+	session->said_waiting = error;
 }
 
 /* 0 or -errno. */
@@ -128,38 +139,57 @@ static int commit(Session *session)
 	if (r < 0 || !session->record)
 		return r;
 	save_positions(session);
-	r = record_commit(session->record,
-		record_checkpoint(session->record)->rows + session->moved_rows, loop_wall_us());
+	r = record_commit(session->record, session->rows_before + pipeline_rows(session->pipeline),
+		loop_wall_us());
 	if (r < 0)
 		return r;
-	session->moved_rows = 0;
 	session->new_rows = session->new_lines = false;
 	session->committed_ms = loop_now_ms();
+	if (session->paused) {
+		session->paused = 0;
+		log_info("writing works again, reading goes on");
+		read_soon(session);
+	}
 	say_status(session);
+	session->callbacks.committed(session->callbacks.userdata);
 	return 0;
 }
 
-/*
- * A failure to write: no room ends by itself, so the service waits for it; anything else (EIO, after which the kernel's
- * cache can't be trusted) is an end, because a new start goes on from what is known to be durable.
- */
+/* What can't be done now is tried again soon; until then nothing is read. */
+static void pause_reading(Session *session, const char *what, int error)
+{
+	if (session->paused != error) {
+		log_error("%s: %s; reading pauses until it works again", what, strerror(-error));
+		notify_status("Paused: %s: %s", what, strerror(-error));
+	}
+	session->paused = error;
+	loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
+}
+
+/* Something failed that is needed to go on; nothing was lost by that. */
+static void fail(Session *session, const char *what, int error)
+{
+	if (session->options.follow && !session->over) {
+		pause_reading(session, what, error);
+		return;
+	}
+	log_error("%s: %s", what, strerror(-error));
+	session->failed = true;
+	finish(session, EXIT_FAILED);
+}
+
 static void write_failed(Session *session, int error)
 {
 	const char *path = session->record ? record_failed_path(session->record) : "stdout";
+	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
 
-	if (session->options.follow && (error == -ENOSPC || error == -EDQUOT)) {
-		if (session->paused != error) {
-			log_error("%s: %s; reading pauses until there is room", path,
-				strerror(-error));
-			notify_status("Paused: %s: %s", path, strerror(-error));
-		}
-		session->paused = error;
-		loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
+	if (!session->options.follow || session->over || !record_in_doubt(session->record)) {
+		fail(session, path, error);
 		return;
 	}
-	log_error("%s: %s", path, strerror(-error));
-	session->failed_to_write = true;
-	finish(session, EXIT_FAILED);
+	session->failed = session->over = true;
+	strbuf_appendf(&why, "%s: %s", path, strerror(-error));
+	session->callbacks.broken(session->callbacks.userdata, strbuf_text(&why));
 }
 
 /* Whether rows may be committed now; reading many files into the CSV is one commit at the end. */
@@ -179,49 +209,37 @@ static void arm_commit(Session *session)
 	loop_timer_set(session->commit_timer, since >= interval ? 0 : (int64_t)(interval - since));
 }
 
-static void on_commit(void *userdata)
+/* Rows whose names are known go to the file at once. Whether that worked; else what is to be done is done. */
+static bool write_rows(Session *session)
 {
-	Session *session = userdata;
-	int r;
-
-	if (!may_commit(session)) {
-		loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
-		return;
-	}
-	r = commit(session);
-	if (r < 0) {
-		write_failed(session, r);
-		return;
-	}
-	if (session->paused) {
-		session->paused = 0;
-		log_info("there is room again, reading goes on");
-		read_soon(session);
-	}
-}
-
-/* Rows whose names are known go to the file at once. */
-static void write_rows(Session *session)
-{
-	uint64_t before = pipeline_rows(session->pipeline);
 	int r;
 
 	do {
 		r = pipeline_write(session->pipeline);
 		if (r < 0) {
-			write_failed(session, r);
-			return;
+			fail(session, "rows", r);
+			return false;
 		}
-		if (!output(session)->len)
-			break;
 		r = flush(session);
 		if (r < 0) {
-			session->moved_rows += pipeline_rows(session->pipeline) - before;
 			write_failed(session, r);
-			return;
+			return false;
 		}
 	} while (!pipeline_can_save(session->pipeline));
-	session->moved_rows += pipeline_rows(session->pipeline) - before;
+	return true;
+}
+
+/* Also how a pause ends. */
+static void on_commit(void *userdata)
+{
+	Session *session = userdata;
+	int r;
+
+	if (session->over || !write_rows(session) || !may_commit(session))
+		return;
+	r = commit(session);
+	if (r < 0)
+		write_failed(session, r);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -248,11 +266,11 @@ static void read_log(Session *session, size_t index)
 		session->new_lines |= tail_chunk(tail).len > 0;
 		r = pipeline_read(session->pipeline, index, loop_now_ms(), loop_wall_us());
 		if (r < 0) {
-			log_error("%s: %s", tail_path(tail), strerror(-r));
-			finish(session, EXIT_FAILED);
+			fail(session, tail_path(tail), r);
 			return;
 		}
-		write_rows(session);
+		if (!write_rows(session))
+			return;
 		/* Room may have come at once, when no name had to be waited for. */
 		if (r == PIPELINE_FULL)
 			session->blocked = !pipeline_has_room(session->pipeline);
@@ -314,10 +332,19 @@ static void end(Session *session)
 {
 	bool interrupted =
 		session->draining && !session->options.follow && !logs_all_idle(session->logs);
+	int r;
 
 	if (interrupted)
 		log_error("stopped before all was read%s",
 			session->options.files ? "; nothing of it is kept" : "");
+	if (may_commit(session)) {
+		r = commit(session);
+		if (r < 0) {
+			write_failed(session, r);
+			return;
+		}
+		session->complete = true;
+	}
 	finish(session, interrupted || (!session->options.follow && say_missing(session))
 				? EXIT_FAILED
 				: 0);
@@ -327,7 +354,7 @@ static void read_logs(Session *session)
 {
 	size_t count = logs_count(session->logs), first = session->first;
 
-	for (size_t i = 0; i < count && !session->blocked && !session->paused && !session->ended;
+	for (size_t i = 0; i < count && !session->blocked && !session->paused && !session->over;
 		i++)
 		read_log(session, (first + i) % count);
 }
@@ -337,15 +364,19 @@ static void on_read(void *userdata)
 {
 	Session *session = userdata;
 
-	write_rows(session);
+	/* The timer tries again, not whoever wakes it. */
+	if (session->over || session->paused || !write_rows(session))
+		return;
 	if (session->blocked && pipeline_has_room(session->pipeline))
 		session->blocked = false;
 	if (!session->draining)
 		read_logs(session);
-	if (session->ended)
+	if (session->over)
 		return;
 	session->callbacks.round(session->callbacks.userdata);
 	say_started(session);
+	if (logs_waiting(session->logs, NULL) != session->said_waiting)
+		say_status(session);
 	arm_commit(session);
 	if (session->paused)
 		return;
@@ -441,7 +472,14 @@ static void on_change(void *userdata)
 	read_soon(userdata);
 }
 
-static int open_sources(Session *session)
+static int fail_start(StrBuf *why, const char *what, int error)
+{
+	strbuf_reset(why);
+	strbuf_appendf(why, "%s: %s", what, strerror(-error));
+	return EXIT_FAILED;
+}
+
+static int open_sources(Session *session, StrBuf *ret_why)
 {
 	DiscoverCallbacks callbacks = {is_known, open_log, hold_log, on_change, session};
 	int r = logs_new(
@@ -453,68 +491,56 @@ static int open_sources(Session *session)
 			session->options.follow, &callbacks, &session->discover);
 	if (!r && session->discover)
 		r = discover_look(session->discover);
-	if (r < 0) {
-		log_error("%s", strerror(-r));
-		return EXIT_FAILED;
-	}
+	if (r < 0)
+		return fail_start(ret_why, "logs", r);
 	for (size_t i = 0; session->options.files && i < session->options.file_count; i++) {
 		r = open_file(session, session->options.files[i]);
-		if (r < 0) {
-			log_error("%s: %s", session->options.files[i], strerror(-r));
-			return EXIT_FAILED;
-		}
+		if (r < 0)
+			return fail_start(ret_why, session->options.files[i], r);
 	}
 	return 0;
 }
 
-static int open_record(Session *session)
+static int open_record(Session *session, StrBuf *ret_why)
 {
 	Span header = csv_header();
 
 	if (!session->options.to_stdout)
 		return record_open(session->config, session->options.follow ? "run" : "extract",
-			&session->record);
+			&session->record, ret_why);
 	strbuf_append_span(&session->stdout_rows, header);
-	return session->options.files ? 0 : record_peek(session->config, &session->peeked);
+	if (strbuf_error(&session->stdout_rows))
+		return fail_start(ret_why, "stdout", strbuf_error(&session->stdout_rows));
+	return session->options.files ? 0 : record_peek(session->config, &session->peeked, ret_why);
 }
 
 /* ---- open, start, end ----------------------------------------------------------------------- */
 
-static int open_timers(Session *session)
-{
-	int r = loop_timer_new(session->loop, on_read, session, &session->read_timer);
-
-	if (!r)
-		r = loop_timer_new(session->loop, on_commit, session, &session->commit_timer);
-	if (r < 0)
-		log_error("event loop: %s", strerror(-r));
-	return r < 0 ? EXIT_FAILED : 0;
-}
-
 int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
-	const SessionCallbacks *callbacks, Session **ret_session)
+	const SessionCallbacks *callbacks, Session **ret_session, StrBuf *ret_why)
 {
 	_cleanup_(session_freep) Session *session = calloc(1, sizeof(*session));
 	int r;
 
-	if (!session) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!session)
+		return fail_start(ret_why, "session", -ENOMEM);
 	session->options = *options;
 	session->config = config;
 	session->callbacks = *callbacks;
 	session->loop = loop;
-	r = open_timers(session);
+	r = loop_timer_new(session->loop, on_read, session, &session->read_timer);
 	if (!r)
-		r = open_record(session);
+		r = loop_timer_new(session->loop, on_commit, session, &session->commit_timer);
+	if (r < 0)
+		return fail_start(ret_why, "event loop", r);
+	r = open_record(session, ret_why);
 	if (r)
 		return r;
 	*ret_session = TAKE(session);
 	return 0;
 }
 
-int session_start(Session *session, Rdns *rdns, GeoDb *geodb)
+int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why)
 {
 	PipelineOptions options = {
 		.rdns = rdns,
@@ -526,13 +552,13 @@ int session_start(Session *session, Rdns *rdns, GeoDb *geodb)
 	};
 	int r = pipeline_new(&options, &session->pipeline);
 
-	if (r < 0) {
-		log_error("%s", strerror(-r));
-		return EXIT_FAILED;
-	}
-	r = open_sources(session);
+	if (r < 0)
+		return fail_start(ret_why, "pipeline", r);
+	r = open_sources(session, ret_why);
 	if (r)
 		return r;
+	if (session->record)
+		session->rows_before = record_checkpoint(session->record)->rows;
 	session->committed_ms = loop_now_ms();
 	read_soon(session);
 	return 0;
@@ -570,6 +596,8 @@ void session_look(Session *session)
 void session_drain(Session *session)
 {
 	session->draining = true;
+	if (session->paused)
+		loop_timer_set(session->commit_timer, 0);
 	read_soon(session);
 }
 
@@ -577,17 +605,15 @@ int session_finish(Session *session, int exit_status)
 {
 	int r;
 
-	/*
-	 * What was written is committed, unless writing is what failed. Files that were read in part would be read
-	 * again from their start: their rows are not kept.
-	 */
-	if (!pipeline_can_save(session->pipeline) || session->failed_to_write ||
+	/* Files that were read in part would be read again from their start: their rows are not kept. */
+	if (session->complete || session->failed || !pipeline_can_save(session->pipeline) ||
 		(exit_status && session->options.files))
-		return exit_status;
+		return session->failed || session->paused ? EXIT_FAILED : exit_status;
+	session->over = true;
 	r = commit(session);
 	if (r < 0)
 		write_failed(session, r);
-	return session->failed_to_write ? EXIT_FAILED : exit_status;
+	return session->failed ? EXIT_FAILED : exit_status;
 }
 
 size_t session_waiting(const Session *session)

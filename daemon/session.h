@@ -3,8 +3,12 @@
 
 /*
  * One stretch of work: the record (checkpoint and CSV), the logs, and the pipeline between, from the durable place where the last
- * stretch ended. Reads in rounds, writes rows as their names arrive, commits, and pauses while rows can't be written. Who owns it
- * (daemon.c) lends it loop, resolver and databases, drains it before a stop, and may open another one when it is closed.
+ * stretch ended. Reads in rounds, writes rows as their names arrive, commits. Who owns it (daemon.c) lends it loop, resolver and
+ * databases, and drains it before a stop.
+ *
+ * What can't be written or remembered now is kept, and reading pauses: it is tried again every second, which is said when it begins and
+ * when it ends. After a failure that leaves in doubt what is on disk the session is broken: nothing of it may be committed any more,
+ * and its owner opens another one, which goes on from the last commit. A session that does not follow ends in both cases.
  */
 
 #include "daemon/daemon.h"
@@ -17,6 +21,10 @@ typedef struct Session Session;
 typedef struct SessionCallbacks {
 	/* A round of reading is done; names may have been asked for in it. */
 	void (*round)(void *userdata);
+	/* Rows and positions are on disk. */
+	void (*committed)(void *userdata);
+	/* See above; why it is is in the text. Called once, from the loop. */
+	void (*broken)(void *userdata, const char *why);
 	/* Nothing is left to do, or it can't go on (logged already); then exit_status says so. Called once, from the loop. */
 	void (*ended)(void *userdata, int exit_status);
 	void *userdata;
@@ -24,16 +32,17 @@ typedef struct SessionCallbacks {
 
 /*
  * Takes the locks and opens the record, which is what can fail because of another writer. Everything is borrowed as long as the
- * session lives. 0; or an exit status: what was wrong has been logged.
+ * session lives. 0; or an exit status with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG,
+ * where somebody has to look.
  */
 int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
-	const SessionCallbacks *callbacks, Session **ret_session);
+	const SessionCallbacks *callbacks, Session **ret_session, StrBuf *ret_why);
 /* What was not committed is given up: the next session reads it again. */
 void session_free(Session *session);
 DEFINE_CLEANUP(Session *, session_freep, session_free)
 
-/* Opens the logs and reads. rdns and geodb are borrowed, NULL for none; names are looked up in rdns. 0 or an exit status, logged. */
-int session_start(Session *session, Rdns *rdns, GeoDb *geodb);
+/* Opens the logs and reads. rdns and geodb are borrowed, NULL for none; names are looked up in rdns. 0 or as session_open(). */
+int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why);
 
 /* Names have arrived. */
 void session_wake(Session *session);
@@ -41,17 +50,17 @@ void session_wake(Session *session);
 /* Looks at all logs, in case no event came. */
 void session_look(Session *session);
 
-/* Reads no more, and has ended when all that was read is written. */
+/* Reads no more, and has ended when all that was read is written and committed. */
 void session_drain(Session *session);
 
 /*
- * The last commit of a session that ended with exit_status (of one that ended because it can't write: none). The exit status that
- * comes of it.
+ * The last commit of a session that has ended, or that shall wait no longer, with exit_status. The exit status that comes of it:
+ * EXIT_FAILED when what was read of the logs and can be written could not be committed.
  */
 int session_finish(Session *session, int exit_status);
 
 /* Failures that wait for their names. */
 size_t session_waiting(const Session *session);
 
-/* Reading waits for something that is said in the log and in the status, and that ends by itself. */
+/* Reading waits, for a reason that was said in the log and in the status. */
 bool session_is_paused(const Session *session);
