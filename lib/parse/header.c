@@ -135,7 +135,9 @@ static bool take_iso_stamp(StampContext *context, Span *rest, LineHeader *header
 	if (!take_clock(rest, &civil, &us) || !take_offset(rest, &local, &offset_minutes) ||
 		(rest->len && *rest->data != ' '))
 		return false;
-	if (!calendar_date_valid(civil.year, civil.month, civil.day) || !clock_valid(&civil) ||
+	/* Another zone might write the first and the last year as one that is not of four digits. */
+	if (!civil.year || civil.year == 9999 ||
+		!calendar_date_valid(civil.year, civil.month, civil.day) || !clock_valid(&civil) ||
 		offset_minutes <= -24 * 60 || offset_minutes >= 24 * 60)
 		return true;
 	if (local) {

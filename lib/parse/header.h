@@ -29,8 +29,8 @@ typedef struct StampContext {
 
 /*
  * has_time is false where the stamp names no instant: RFC 5424's "-", a date that does not exist
- * (30 February, 29 February when `year` is no leap year). A stamp with an offset is an instant,
- * one without is this host's local time. The spans are borrowed from the line.
+ * (30 February, 29 February when `year` is no leap year), the years 0 and 9999. A stamp with an
+ * offset is an instant, one without is this host's local time. The spans are borrowed from the line.
  */
 typedef struct LineHeader {
 	bool has_time;
