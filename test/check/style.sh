@@ -15,7 +15,7 @@ mapfile -t c_files < <(printf '%s\n' "${files[@]}" | grep -E '\.[ch]$')
 mapfile -t scripts < <(printf '%s\n' "${files[@]}" | shell_files .)
 mapfile -t manuals < <(printf '%s\n' "${files[@]}" | grep -E '\.[1-9]$')
 # text that people write: not the licence, not what was recorded from elsewhere
-mapfile -t texts < <(printf '%s\n' "${files[@]}" | grep -vE '^COPYING$|^test/corpus/|\.(log|tsv|csv|gz|xz|zst|mmdb|png)$')
+mapfile -t texts < <(printf '%s\n' "${files[@]}" | grep -vE '^COPYING$|^test/corpus/|^test/fuzz/corpus/|\.(log|tsv|csv|gz|xz|zst|mmdb|png)$')
 tap_true "there is something to check" [ "${#texts[@]}" -gt 0 ]
 
 text="C is formatted as .clang-format says"
