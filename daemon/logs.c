@@ -6,12 +6,16 @@
 
 #include <fcntl.h>
 
+#define MOVING_MS 2000
+
 typedef struct Log {
 	Tail *tail;
 	bool idle;
 	bool held;
-	int error;       /* why it can't be read; said already */
-	int watch_error; /* why it can't be watched; said already */
+	int error; /* why it can't be read; said already */
+	uint64_t
+		moving_ms; /* since when its files are being renamed all the time; 0: they are not */
+	int watch_error;   /* why it can't be watched; said already */
 } Log;
 
 struct Logs {
@@ -20,6 +24,7 @@ struct Logs {
 	LoopFunction changed;
 	void *userdata;
 	Watch *watch; /* NULL: the poll must do */
+	Moment *moment;
 	Log *logs;
 	size_t count;
 };
@@ -52,6 +57,10 @@ int logs_new(Loop *loop, bool follow, LoopFunction changed, void *userdata, Logs
 	if (!logs)
 		return -ENOMEM;
 	*logs = (Logs){.loop = loop, .follow = follow, .changed = changed, .userdata = userdata};
+	if (moment_new(&logs->moment) < 0) {
+		logs_free(logs);
+		return -ENOMEM;
+	}
 	if (follow)
 		r = watch_new(&logs->watch);
 	if (!r && follow)
@@ -71,6 +80,7 @@ void logs_free(Logs *logs)
 	if (logs->watch)
 		(void)loop_watch(logs->loop, watch_fd(logs->watch), 0, NULL, NULL);
 	watch_free(logs->watch);
+	moment_free(logs->moment);
 	free(logs->logs);
 	free(logs);
 }
@@ -79,8 +89,6 @@ static void on_notice(void *userdata, bool warning, const char *text)
 {
 	log_message(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
 }
-
-static const TailCallbacks tail_callbacks = {on_notice, NULL};
 
 static int add_tail(Logs *logs, Tail *tail_take)
 {
@@ -97,8 +105,9 @@ static int add_tail(Logs *logs, Tail *tail_take)
 
 int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us)
 {
+	TailCallbacks callbacks = {.notice = on_notice, .moment = logs->moment};
 	Tail *tail;
-	int r = tail_new(path, state, seen_us, &tail_callbacks, &tail);
+	int r = tail_new(path, state, seen_us, &callbacks, &tail);
 
 	return r < 0 ? r : add_tail(logs, tail);
 }
@@ -108,11 +117,12 @@ int logs_add_file(Logs *logs, const char *name)
 	bool is_stdin = !strcmp(name, "-");
 	int r, fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 			     : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	TailCallbacks callbacks = {.notice = on_notice, .moment = logs->moment};
 	Tail *tail;
 
 	if (fd < 0)
 		return -errno;
-	r = tail_new_single(fd, is_stdin ? "standard input" : name, &tail_callbacks, &tail);
+	r = tail_new_single(fd, is_stdin ? "standard input" : name, &callbacks, &tail);
 	return r < 0 ? r : add_tail(logs, tail);
 }
 
@@ -184,6 +194,18 @@ static void watch_log(Logs *logs, size_t index)
 	log->idle = r != WATCH_NEW;
 }
 
+/* A rotation takes a moment: so it looks again at once, for a while, before that is a reason to wait. */
+static bool is_moving(Log *log, int result)
+{
+	if (result != -ESTALE) {
+		log->moving_ms = 0;
+		return false;
+	}
+	if (!log->moving_ms)
+		log->moving_ms = loop_now_ms();
+	return loop_now_ms() - log->moving_ms < MOVING_MS;
+}
+
 int logs_fill(Logs *logs, size_t index)
 {
 	Log *log = &logs->logs[index];
@@ -193,6 +215,8 @@ int logs_fill(Logs *logs, size_t index)
 	if (tail_chunk(log->tail).len)
 		return 0;
 	r = tail_fill(log->tail, loop_wall_us(), &why);
+	if (is_moving(log, r))
+		return 0;
 	if (r >= 0 && log->error) {
 		log_info("%s: can be read again", tail_path(log->tail));
 		log->error = 0;

@@ -179,25 +179,35 @@ static bool head_is_empty(const FileMark *mark)
 	return mark_hash(nuls, mark->head_len) == mark->head_hash;
 }
 
+/* The index of the open file, or the list's length. */
+static size_t find_open(const SiblingList *list, const ArchiveFrom *from)
+{
+	size_t at = 0;
+
+	while (at < list->count &&
+		(!from->has_open || list->files[at].device != from->open_device ||
+			list->files[at].inode != from->open_inode))
+		at++;
+	return at;
+}
+
 /* Sets *ret_at to the index in the list to go on at, *ret_found where the marked file is. A condition or -errno. */
 static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_at,
 	Found *ret_found, Why *why)
 {
 	Found found = {.at = -1};
-	size_t at = 0;
+	size_t at;
 
 	*ret_found = found;
 	*ret_at = 0;
-	if (from->has_open) {
-		for (at = 0; at < list->count; at++) {
-			if (list->files[at].device == from->open_device &&
-				list->files[at].inode == from->open_inode) {
-				*ret_at = at + 1;
-				return 0;
-			}
+	if (from->after_open) {
+		at = find_open(list, from);
+		if (at < list->count) {
+			*ret_at = at + 1;
+			return 0;
 		}
 	}
-	if (!from->mark && !from->has_open)
+	if (!from->mark && !from->after_open)
 		return 0;
 	if (from->mark) {
 		/* To know a finished file its head will do, unless several have the same. */
@@ -314,6 +324,7 @@ static int next_in(
 	Found found;
 	size_t at;
 	int condition = choose(list, from, &at, &found, why), r = 0;
+	size_t open = find_open(list, from);
 
 	if (condition < 0)
 		return condition;
@@ -321,12 +332,13 @@ static int next_in(
 		r = try_place(list, from, at, &found, &place, why);
 		if (r < 0)
 			break;
+		place.before_open = open < list->count && at < open;
 		if (!place.at_end || (place.live && (place.offset || !waiting.reader))) {
 			archive_place_done(&waiting);
 			*ret_place = place;
 			return condition;
 		}
-		if (place.live || from->has_open || reader_compressed(place.reader) ||
+		if (place.live || from->after_open || reader_compressed(place.reader) ||
 			waiting.reader)
 			archive_place_done(&place);
 		else
@@ -354,18 +366,32 @@ static const char *list_error(int error)
 
 int archive_next(const char *path, const ArchiveFrom *from, ArchivePlace *ret_place, Why *ret_why)
 {
-	int r = -ESTALE;
+	ArchivePlace place;
+	int r = -ESTALE, still;
 
 	/* What was listed can be renamed before it is opened: then look again. */
 	for (int attempt = 0; attempt < ATTEMPTS_MAX && r == -ESTALE; attempt++) {
 		_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
 
-		r = siblings_list(path, &list);
+		r = siblings_list(path, from->moment, &list);
 		if (r < 0) {
 			why_set(ret_why, "%s: %s", path, list_error(r));
 			return r;
 		}
-		r = next_in(&list, from, ret_place, ret_why);
+		r = next_in(&list, from, &place, ret_why);
+		if (r < 0)
+			continue;
+		/* A copy that appeared meanwhile may be the marked file, and the log be cut already. */
+		still = moment_check(from->moment);
+		if (still < 0) {
+			if (!(r & ARCHIVE_NOTHING))
+				archive_place_done(&place);
+			r = still;
+		}
 	}
+	if (r >= 0 && !(r & ARCHIVE_NOTHING))
+		*ret_place = place;
+	if (r == -ESTALE)
+		why_set(ret_why, "%s: %s", path, list_error(r));
 	return r;
 }

@@ -7,22 +7,26 @@
  */
 
 #include "base/compress.h"
+#include "source/moment.h"
 #include "state/mark.h"
 
 /* What was read last, for archive_next(). */
 typedef struct ArchiveFrom {
+	Moment *moment;       /* to look with */
 	const FileMark *mark; /* a place behind a file's start; NULL: nothing was read */
 	bool finished;        /* the file of the mark was read to its end */
 	int64_t seen_us; /* what was written later is new, should the file of the mark be gone */
-	bool has_open;   /* the file that was read is still open: its inode is its own */
+	bool has_open;   /* a file is still open: its inode is its own */
+	bool after_open; /* what was read is the open file: only what is newer counts */
 	uint64_t open_device, open_inode;
 } ArchiveFrom;
 
 typedef struct ArchivePlace {
-	Reader *reader; /* the open file, at offset; the caller's */
-	char *path;     /* heap memory */
-	bool live;      /* it is the log itself, not a sibling */
-	bool at_end;    /* nothing can be read there now */
+	Reader *reader;   /* the open file, at offset; the caller's */
+	char *path;       /* heap memory */
+	bool live;        /* it is the log itself, not a sibling */
+	bool at_end;      /* nothing can be read there now */
+	bool before_open; /* it is older than the open file, which has a name */
 	uint64_t device, inode;
 	uint64_t offset;
 	char head[MARK_HEAD_MAX]; /* its first bytes, as far as they lie before offset */
@@ -44,7 +48,7 @@ enum {
  * Where reading goes on after `from`: in the marked file, or when that is at its end in the next newer one. What begins
  * with all that was read of the marked file is a copy of it, and goes on at the same offset. A sibling is
  * still written for a while after the new log is there (rsyslog, until it gets its HUP): so while nothing newer
- * holds a byte, the place is the first such end. With has_open the place is always newer than the open file, which
+ * holds a byte, the place is the first such end. With after_open the place is always newer than the open file, which
  * the caller keeps in mind itself.
  *
  * 0, or a sum of ARCHIVE_LOST, ARCHIVE_SHORT and ARCHIVE_NOTHING (only without ARCHIVE_NOTHING is the place

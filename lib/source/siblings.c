@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #define ATTEMPTS_MAX 20
@@ -187,17 +188,19 @@ static void sort(SiblingList *list)
 }
 
 /* One reading of the directory. Names that are renamed meanwhile can be in it twice or not at all. */
-static int list_once(const char *dir, const char *name, SiblingList *ret_list)
+static int read_directory(int fd, const char *dir, const char *name, SiblingList *list)
 {
-	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
 	size_t name_len = strlen(name);
 	struct dirent *entry;
-	DIR *stream = opendir(dir);
-	int r = 0;
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *stream = again < 0 ? NULL : fdopendir(again);
 
-	if (!stream && errno != ENOENT)
-		return -errno;
-	while (stream && !r) {
+	if (!stream) {
+		r = -errno;
+		close_fd(&again);
+		return r == -ENOENT ? -ESTALE : r;
+	}
+	while (!r) {
 		Sibling file = {.kind = SIBLING_LOG};
 
 		errno = 0;
@@ -210,10 +213,25 @@ static int list_once(const char *dir, const char *name, SiblingList *ret_list)
 			continue;
 		if (entry->d_name[name_len] && !read_suffix(entry->d_name + name_len, &file))
 			continue;
-		r = add_file(&list, dir, entry->d_name, &file);
+		r = add_file(list, dir, entry->d_name, &file);
 	}
-	if (stream)
-		(void)closedir(stream);
+	(void)closedir(stream);
+	return r == -ENOENT ? -ESTALE : r;
+}
+
+static int list_once(const char *dir, const char *name, Moment *moment, SiblingList *ret_list)
+{
+	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+	int fd, r;
+
+	moment_begin(moment);
+	r = moment_add(moment, dir, name, &fd);
+	if (!r)
+		r = read_directory(fd, dir, name, &list);
+	else if (r == -ENOENT)
+		r = 0;
+	if (!r)
+		r = moment_check(moment);
 	if (r < 0)
 		return r;
 	sort(&list);
@@ -222,44 +240,15 @@ static int list_once(const char *dir, const char *name, SiblingList *ret_list)
 	return 0;
 }
 
-static bool same_names(const SiblingList *a, const SiblingList *b)
+int siblings_list(const char *path, Moment *moment, SiblingList *ret_list)
 {
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (a->files[i].inode != b->files[i].inode ||
-			a->files[i].device != b->files[i].device ||
-			strcmp(a->files[i].path, b->files[i].path))
-			return false;
-	return true;
-}
-
-int siblings_list(const char *path, SiblingList *ret_list)
-{
-	_cleanup_siblings_ SiblingList before = SIBLING_LIST_INIT;
 	_cleanup_free_ char *dir = file_parent_dup(path);
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	int r;
+	int r = -ESTALE;
 
 	if (!dir)
 		return -ENOMEM;
-	r = list_once(dir, name, &before);
-	if (r < 0)
-		return r;
-	for (int i = 0; i < ATTEMPTS_MAX; i++) {
-		_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
-
-		r = list_once(dir, name, &list);
-		if (r < 0)
-			return r;
-		if (same_names(&before, &list)) {
-			*ret_list = list;
-			list = SIBLING_LIST_INIT;
-			return 0;
-		}
-		siblings_done(&before);
-		before = list;
-		list = SIBLING_LIST_INIT;
-	}
-	return -ESTALE;
+	for (int i = 0; i < ATTEMPTS_MAX && r == -ESTALE; i++)
+		r = list_once(dir, name, moment, ret_list);
+	return r;
 }

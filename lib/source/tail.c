@@ -4,7 +4,7 @@
 #include "base/compress.h"
 #include "base/file.h"
 #include "source/archive.h"
-#include "source/siblings.h"
+#include "source/moment.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 struct Tail {
 	char *path;
 	TailCallbacks callbacks;
+	Moment *own_moment;
 	LineBuffer lines;
 
 	/* The file that is open, or none. */
@@ -56,6 +57,11 @@ int tail_new(const char *path, const LogState *state, int64_t seen_us,
 	tail->path = strdup(path);
 	if (!tail->path || lines_init(&tail->lines) < 0)
 		return -ENOMEM;
+	if (!tail->callbacks.moment) {
+		if (moment_new(&tail->own_moment) < 0)
+			return -ENOMEM;
+		tail->callbacks.moment = tail->own_moment;
+	}
 	lines_start(&tail->lines, 0, SPAN_MISSING, SPAN_MISSING);
 	tail->seen_us = seen_us;
 	if (state) {
@@ -94,6 +100,7 @@ void tail_free(Tail *tail)
 	if (!tail)
 		return;
 	reader_free(tail->reader);
+	moment_free(tail->own_moment);
 	lines_done(&tail->lines);
 	free(tail->file_path);
 	free(tail->path);
@@ -174,7 +181,7 @@ static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, W
 
 	if (r < 0)
 		return r;
-	if (r & ARCHIVE_LOST && !from->has_open && !tail->gone_said) {
+	if (r & ARCHIVE_LOST && !from->after_open && !tail->gone_said) {
 		tail->gone_said = true;
 		notice(tail, true,
 			"%s: the file that was read up to byte %" PRIu64
@@ -250,7 +257,10 @@ static void remember_finished(Tail *tail, const FileMark *mark)
  */
 static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
 {
-	ArchiveFrom from = {0};
+	ArchiveFrom from = {.moment = tail->callbacks.moment,
+		.has_open = tail->reader,
+		.open_device = tail->device,
+		.open_inode = tail->inode};
 
 	if (mark && mark->offset) {
 		from.mark = mark;
@@ -297,9 +307,7 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 	lines_mark_read(&tail->lines, &read);
 	from = from_mark(tail, &read);
 	from.finished = true;
-	from.has_open = true;
-	from.open_device = tail->device;
-	from.open_inode = tail->inode;
+	from.after_open = true;
 	from.seen_us = tail->written_us;
 	r = find_next(tail, &from, &place, why);
 	if (r)
@@ -359,27 +367,6 @@ static bool still_the_log(const Tail *tail)
 	       st.st_ino == tail->inode;
 }
 
-/* Whether the file of the place comes before the open one. 1, 0 (also when one has no name any more), -errno. */
-static int stands_before(const Tail *tail, const ArchivePlace *place, Why *why)
-{
-	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
-	bool seen = false;
-	int r = siblings_list(tail->path, &list);
-
-	if (r < 0) {
-		why_set(why, "%s: %s", tail->path, strerror(-r));
-		return r;
-	}
-	for (size_t i = 0; i < list.count; i++) {
-		const Sibling *file = &list.files[i];
-
-		if (file->device == tail->device && file->inode == tail->inode)
-			return seen;
-		seen |= file->device == place->device && file->inode == place->inode;
-	}
-	return 0;
-}
-
 /*
  * No line was read of the log yet, so nothing can tell whether it was copied and truncated since it was
  * found. Whether, now that its first bytes were read, it still is what comes next; if not, what does is open
@@ -395,13 +382,12 @@ static int check_first(Tail *tail, int64_t now_us, Why *why)
 		return r;
 	if (r & ARCHIVE_NOTHING)
 		return 0;
-	r = stands_before(tail, &place, why);
-	if (r > 0) {
-		take_place(tail, &place, now_us);
-		r = MARK_OTHER;
+	if (!place.before_open) {
+		archive_place_done(&place);
+		return 0;
 	}
-	archive_place_done(&place);
-	return r;
+	take_place(tail, &place, now_us);
+	return MARK_OTHER;
 }
 
 /* Whether the bytes before the place of reading still are what was read; if not, what comes next is open then. As above. */

@@ -8,6 +8,7 @@
  */
 
 #include "source/lines.h"
+#include "source/moment.h"
 #include "state/checkpoint.h"
 
 typedef struct Tail Tail;
@@ -16,6 +17,7 @@ typedef struct TailCallbacks {
 	/* Something happened that people should know: a rotation (not a warning), lost or damaged bytes (a warning). */
 	void (*notice)(void *userdata, bool warning, const char *text);
 	void *userdata;
+	Moment *moment; /* borrowed, one for many tails; NULL: each has its own */
 } TailCallbacks;
 
 /*

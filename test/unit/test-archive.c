@@ -13,6 +13,7 @@
 #define CONTENT_SIZE 6000u
 
 static Random randomness;
+static Moment *moment;
 static char contents[26][CONTENT_SIZE];
 
 static void make_contents(void)
@@ -264,7 +265,9 @@ static void test_rows(void)
 		bool finished = !strncmp(rows[i].from, "f ", 2);
 		const char *mark_text = rows[i].from + (finished ? 2 : 0);
 		_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
-		ArchiveFrom from = {.finished = finished, .seen_us = rows[i].seen_s * 1000000};
+		ArchiveFrom from = {.moment = moment,
+			.finished = finished,
+			.seen_us = rows[i].seen_s * 1000000};
 		FileMark mark;
 		struct stat st;
 
@@ -334,8 +337,10 @@ static void test_open_rows(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(open_rows); i++) {
 		_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
-		ArchiveFrom from = {.finished = true,
+		ArchiveFrom from = {.moment = moment,
+			.finished = true,
 			.has_open = true,
+			.after_open = true,
 			.open_inode = 1,
 			.seen_us = open_rows[i].seen_s * 1000000};
 		FileMark mark;
@@ -389,8 +394,9 @@ static void test_every_place(void)
 
 			(void)snprintf(text, sizeof(text), "%c%u", (char)('a' + i), offset);
 			mark = mark_of(text);
-			ok = !archive_next(
-				     "mail.log", &(ArchiveFrom){.mark = &mark}, &place, NULL) &&
+			ok = !archive_next("mail.log",
+				     &(ArchiveFrom){.moment = moment, .mark = &mark}, &place,
+				     NULL) &&
 			     ends_with(place.path, names[i]) && place.offset == offset &&
 			     place.head_len == mark.head_len &&
 			     !memcmp(place.head, data, place.head_len) &&
@@ -411,7 +417,8 @@ static void test_every_place(void)
 static void expect(const char *expected, const char *mark_text, const char *what)
 {
 	FileMark mark = mark_of(*mark_text ? mark_text : "a1");
-	_cleanup_strbuf_ StrBuf text = next_text(&(ArchiveFrom){.mark = *mark_text ? &mark : NULL});
+	_cleanup_strbuf_ StrBuf text =
+		next_text(&(ArchiveFrom){.moment = moment, .mark = *mark_text ? &mark : NULL});
 
 	if (!tap_ok(strstr(text.data, expected) == text.data, "%s", what))
 		tap_note("got %s", text.data);
@@ -460,11 +467,13 @@ int main(void)
 {
 	randomness = random_seeded();
 	scratch_enter();
+	MUST(!moment_new(&moment));
 	make_contents();
 	test_rows();
 	test_open_rows();
 	test_every_place();
 	test_unreadable();
 	test_damaged();
+	moment_free(moment);
 	return tap_done();
 }

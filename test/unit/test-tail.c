@@ -15,6 +15,7 @@
 #define SECOND_US INT64_C(1000000)
 
 static Random randomness;
+static Moment *moment;
 
 static uint32_t below(uint32_t limit)
 {
@@ -68,6 +69,7 @@ typedef struct World {
 	bool half;        /* of line `written` the first bytes stand at the end */
 
 	Tail *tail;
+	bool alone;    /* the tail is in another process */
 	uint64_t next; /* line that has to come */
 	LogState
 		state; /* as a daemon keeps it: position and finished are not always saved together */
@@ -408,6 +410,9 @@ static bool step(World *w, bool all)
 
 	if (!tail_chunk(w->tail).len)
 		r = tail_fill(w->tail, w->now_us, &why);
+	/* Names that move all the time: it looks again. */
+	if (r == -ESTALE && w->written == UINT64_MAX)
+		return false;
 	if (r < 0) {
 		say(w, "<%s>", why.text);
 		fail(w, "an error");
@@ -420,7 +425,7 @@ static bool step(World *w, bool all)
 
 static void start(World *w, const Saved *from)
 {
-	TailCallbacks callbacks = {on_notice, w};
+	TailCallbacks callbacks = {on_notice, w, moment};
 	LogState state = {0};
 
 	if (from) {
@@ -453,7 +458,7 @@ static void restart(World *w)
 
 static void read_some(World *w)
 {
-	if (w->wrong)
+	if (w->wrong || w->alone)
 		return;
 	if (!w->tail) {
 		if (chance(3)) {
@@ -496,7 +501,7 @@ static void truncate_lost(World *w)
 {
 	struct stat st;
 
-	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0)
+	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0 || w->alone)
 		return;
 	read_before_loss(w);
 	say(w, "cut");
@@ -511,7 +516,7 @@ static void delete_log(World *w)
 	struct stat st;
 
 	/* Who has not read of it can't have it open. */
-	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0)
+	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0 || w->alone)
 		return;
 	read_before_loss(w);
 	say(w, "delete");
@@ -624,6 +629,85 @@ static void test_model(uint64_t seed, unsigned runs)
 		wrong);
 }
 
+/* ---- two processes -------------------------------------------------------------------------- */
+
+/* Writes and rotates as fast as it can, and says at its end how many lines there are. */
+static void write_alone(uint64_t seed, int fd)
+{
+	World w = {.fd = -1,
+		.now_us = 1700000000 * SECOND_US,
+		.alone = true,
+		.dated = seed % 3 == 0,
+		.no_append = seed % 5 == 0};
+
+	randomness = (Random){(seed + 1) * 0x9e3779b97f4a7c15ULL | 1};
+	for (int i = 0; i < 50; i++)
+		happen(&w);
+	write_lines(&w, 1);
+	hang_up(&w);
+	write_lines(&w, 1);
+	_exit(write(fd, &w.written, sizeof(w.written)) != sizeof(w.written));
+}
+
+/* Follows what another process writes, and starts anew at any moment. */
+static bool follow(uint64_t seed)
+{
+	World w = {.fd = -1, .written = UINT64_MAX, .history = STRBUF_INIT};
+	uint64_t total = UINT64_MAX;
+	struct timespec began, now;
+	int ends[2], status;
+	bool ok;
+	pid_t pid;
+
+	scratch_empty();
+	MUST(!pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+	MUST(!clock_gettime(CLOCK_MONOTONIC, &began));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid)
+		write_alone(seed, ends[1]);
+	(void)close(ends[1]);
+	start(&w, NULL);
+	while (w.next < total && !w.wrong) {
+		MUST(!clock_gettime(CLOCK_MONOTONIC, &now));
+		w.now_us = (int64_t)time(NULL) * SECOND_US;
+		if (total == UINT64_MAX)
+			(void)!read(ends[0], &total, sizeof(total));
+		if (!step(&w, chance(2)) && !w.wrong)
+			(void)poll(NULL, 0, 1);
+		if (chance(20))
+			restart(&w);
+		if (now.tv_sec - began.tv_sec > 60)
+			fail(&w, "no end of waiting");
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	if (status)
+		fail(&w, "the writer failed");
+	ok = !w.wrong;
+	if (!ok)
+		tap_note("seed %" PRIu64 ": %s at line %" PRIu64 " of %" PRIu64 ": %s", seed,
+			w.wrong, w.wrong_line, total, strbuf_text(&w.history));
+	tail_free(w.tail);
+	strbuf_done(&w.history);
+	(void)close(ends[0]);
+	return ok;
+}
+
+static void test_two_processes(uint64_t seed, unsigned runs)
+{
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < runs; i++)
+		wrong += !follow(seed + i);
+	tap_ok(!wrong, "%u logs that another process writes: each line once, in order (%u wrong)",
+		runs, wrong);
+}
+
+static void free_moment(void)
+{
+	moment_free(moment);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed;
@@ -631,12 +715,16 @@ int main(int argc, char **argv)
 	randomness = random_seeded();
 	seed = random_next(&randomness) >> 32;
 	scratch_enter();
+	MUST(!moment_new(&moment) && !atexit(free_moment));
 	if (argc > 2) {
 		test_model(strtoull(argv[1], NULL, 10), (unsigned)strtoul(argv[2], NULL, 10));
+		test_two_processes(
+			strtoull(argv[1], NULL, 10), (unsigned)strtoul(argv[2], NULL, 10) / 10);
 		return tap_done();
 	}
 	if (argc > 1)
 		return !run(strtoull(argv[1], NULL, 10), true);
-	test_model(seed, getenv("MLS_TEST_SMALL") ? 30 : 1000);
+	test_model(seed, getenv("MLS_TEST_SMALL") ? 30 : 600);
+	test_two_processes(seed, getenv("MLS_TEST_SMALL") ? 3 : 40);
 	return tap_done();
 }
