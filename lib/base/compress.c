@@ -41,6 +41,7 @@ struct Reader {
 #if HAVE_ZSTD
 	ZSTD_DStream *zstd;
 	size_t zstd_wants; /* bytes up to the end of the next block */
+	bool zstd_holds;   /* it may have decoded more than there was room for */
 #endif
 	size_t at, len;
 	unsigned char input[INPUT_SIZE];
@@ -230,12 +231,20 @@ static ssize_t decode_xz(Reader *reader, unsigned char *data, size_t len)
 #if HAVE_ZSTD
 static ssize_t decode_zstd(Reader *reader, unsigned char *data, size_t len)
 {
-	/* Block by block: in a call that ends with an error, the blocks before the bad one are lost too. */
+	/*
+	 * Block by block, and what it holds of the last one before any of the next: in a call that ends with an error, all that
+	 * came before the bad one is lost too.
+	 */
 	size_t have = MIN(reader->len - reader->at, reader->zstd_wants);
-	ZSTD_inBuffer in = {reader->input + reader->at, have, 0};
+	ZSTD_inBuffer in = {reader->input + reader->at, reader->zstd_holds ? 0 : have, 0};
 	ZSTD_outBuffer out = {data, len, 0};
 	size_t r = ZSTD_decompressStream(reader->zstd, &out, &in);
 
+	if (!ZSTD_isError(r) && reader->zstd_holds && !out.pos) {
+		in.size = have;
+		r = ZSTD_decompressStream(reader->zstd, &out, &in);
+	}
+	reader->zstd_holds = out.pos == len;
 	if (ZSTD_isError(r)) {
 		if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
 			return -ENOMEM;
