@@ -235,10 +235,12 @@ static bool is_float(Span token)
 {
 	char copy[40], *end;
 
-	if (token.len >= sizeof(copy) || strspn(token.data, "+-.0123456789eE") < token.len)
+	if (token.len >= sizeof(copy))
 		return false;
 	memcpy(copy, token.data, token.len);
 	copy[token.len] = '\0';
+	if (copy[strspn(copy, "+-.0123456789eE")])
+		return false;
 	(void)strtod(copy, &end);
 	return !*end;
 }
