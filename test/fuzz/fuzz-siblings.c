@@ -54,6 +54,10 @@ static void check_list(const SiblingList *list)
 	bool numbered = false, dated = false;
 
 	for (size_t i = 0; i < list->count; i++) {
+		numbered |= list->files[i].kind == SIBLING_NUMBERED;
+		dated |= list->files[i].kind == SIBLING_DATED;
+	}
+	for (size_t i = 0; i < list->count; i++) {
 		const Sibling *file = &list->files[i], *before = i ? file - 1 : NULL;
 		const char *suffix = file->path + strlen("./log");
 
@@ -61,10 +65,9 @@ static void check_list(const SiblingList *list)
 		HOLDS((file->kind == SIBLING_LOG) == !*suffix);
 		HOLDS(file->kind != SIBLING_LOG || i + 1 == list->count);
 		HOLDS(file->kind == SIBLING_LOG || is_sibling(suffix));
-		numbered |= file->kind == SIBLING_NUMBERED;
-		dated |= file->kind == SIBLING_DATED;
 		for (size_t j = 0; j < i; j++)
 			HOLDS(list->files[j].inode != file->inode);
+		/* where there are both, the time of writing decides */
 		if (!before || file->kind != before->kind || (numbered && dated))
 			continue;
 		if (file->kind == SIBLING_NUMBERED)
