@@ -133,7 +133,7 @@ static int lookup(const CommandInvocation *invocation)
 	r = command_read_config(invocation, &config);
 	if (r)
 		return r;
-	r = databases_open(config, &geodb, &why);
+	r = databases_open(config, NULL, &geodb, &why);
 	if (r < 0) {
 		log_error("%s", why.text);
 		return EXIT_FAILED;

@@ -12,7 +12,9 @@ enum {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
-	EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
+	EXIT_NOT_RUNNING = 3, /* of status, as LSB has it */
+	EXIT_UNREADABLE = 4,  /* likewise: not known */
+	EXIT_CONFIG = 78,     /* EX_CONFIG of sysexits.h */
 };
 
 typedef struct CommandOption {
@@ -44,7 +46,7 @@ typedef struct Command {
 	int (*run)(const CommandInvocation *invocation); /* returns the exit status */
 } Command;
 
-extern const Command command_run, command_extract, command_explain, command_lookup,
+extern const Command command_run, command_extract, command_explain, command_lookup, command_status,
 	command_check_config;
 
 /* The value of --year (NULL: 0, not given). 0 or EXIT_USAGE, said on stderr. */

@@ -5,6 +5,7 @@
 
 const ConfigGroup config_groups[] = {
 	{"paths", "Where things are."},
+	{"source", "What is read, and when its silence is worth a warning."},
 	{"geolocation", "The database of countries."},
 	{"ASN_ASO", "The database of networks and the organisations that run them."},
 	{"general", "The program's own log."},
@@ -26,6 +27,11 @@ const ConfigOption config_options[] = {
 			"what is not there yet is waited for."},
 	{"paths", "csv_filename", CONFIG_FILE_NAME, FIELD(paths.csv_filename),
 		"maillogsentinel.csv", .help = "Name of the CSV in working_dir."},
+
+	{"source", "quiet_warning", CONFIG_DURATION, FIELD(source.quiet_warning_ms), "24 h",
+		.min = 0, .max = (uint64_t)365 * 24 * 3600 * 1000,
+		.help = "How long a log may bring no line, or none of smtpd, before that is a "
+			"warning; \"0\" is never."},
 
 	{"geolocation", "country_db_path", CONFIG_PATH, FIELD(geolocation.country_db_path), "",
 		.may_be_empty = true,

@@ -47,6 +47,7 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	case CONFIG_BOOL:
 	case CONFIG_NUMBER:
 	case CONFIG_SIZE:
+	case CONFIG_DURATION:
 	case CONFIG_LOG_LEVEL: break;
 	}
 }
@@ -65,12 +66,35 @@ static void append_size(uint64_t size_bytes, StrBuf *sb)
 	strbuf_append_string(sb, units[unit]);
 }
 
+/* Likewise, up to hours: a day is not always 24 of them. */
+static void append_duration(uint64_t duration_ms, StrBuf *sb)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = {{" h", 3600000}, {" min", 60000}, {" s", 1000}, {" ms", 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(units) && duration_ms; i++)
+		if (!(duration_ms % units[i].ms)) {
+			strbuf_append_u64(sb, duration_ms / units[i].ms);
+			strbuf_append_string(sb, units[i].name);
+			return;
+		}
+	strbuf_append_char(sb, '0');
+}
+
 static void append_range(const ConfigOption *option, StrBuf *sb)
 {
 	if (option->type == CONFIG_SIZE) {
 		append_size(option->min, sb);
 		strbuf_append_string(sb, " to ");
 		append_size(option->max, sb);
+		return;
+	}
+	if (option->type == CONFIG_DURATION) {
+		append_duration(option->min, sb);
+		strbuf_append_string(sb, " to ");
+		append_duration(option->max, sb);
 		return;
 	}
 	strbuf_appendf(sb, "%" PRIu64 " to %" PRIu64 "%s%s", option->min, option->max,
@@ -92,6 +116,11 @@ static int wants(const ConfigOption *option, Why *ret_why)
 	case CONFIG_SIZE:
 		append_range(option, &range);
 		why_set(ret_why, "wants a size such as \"5 MiB\", from %s", strbuf_text(&range));
+		break;
+	case CONFIG_DURATION:
+		append_range(option, &range);
+		why_set(ret_why, "wants a duration such as \"1 h 30 min\", from %s",
+			strbuf_text(&range));
 		break;
 	case CONFIG_LOG_LEVEL:
 		why_set(ret_why, "wants \"DEBUG\", \"INFO\", \"WARNING\" or \"ERROR\"");
@@ -132,6 +161,23 @@ static int set_size(
 	if (size_bytes < option->min || size_bytes > option->max)
 		return wants(option, ret_why);
 	*(uint64_t *)field_of(option, config) = size_bytes;
+	return 0;
+}
+
+static int set_duration(
+	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
+{
+	uint64_t duration_ms;
+
+	if (value->kind == CONFIG_VALUE_NUMBER && value->number >= 0 &&
+		(uint64_t)value->number <= option->max / 1000)
+		duration_ms = (uint64_t)value->number * 1000;
+	else if (value->kind != CONFIG_VALUE_TEXT ||
+		 number_parse_duration(span_from_string(value->texts[0]), &duration_ms))
+		return wants(option, ret_why);
+	if (duration_ms < option->min || duration_ms > option->max)
+		return wants(option, ret_why);
+	*(uint64_t *)field_of(option, config) = duration_ms;
 	return 0;
 }
 
@@ -262,6 +308,7 @@ int config_option_set(
 		return 0;
 	case CONFIG_NUMBER: return set_number(option, config, value, ret_why);
 	case CONFIG_SIZE: return set_size(option, config, value, ret_why);
+	case CONFIG_DURATION: return set_duration(option, config, value, ret_why);
 	case CONFIG_LOG_LEVEL: return set_log_level(option, config, value, ret_why);
 	case CONFIG_PATHS: return set_paths(option, config, value, ret_why);
 	case CONFIG_TEXT:
@@ -335,6 +382,11 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_SIZE:
 		strbuf_append_char(sb, '"');
 		append_size(*(const uint64_t *)field, sb);
+		strbuf_append_char(sb, '"');
+		break;
+	case CONFIG_DURATION:
+		strbuf_append_char(sb, '"');
+		append_duration(*(const uint64_t *)field, sb);
 		strbuf_append_char(sb, '"');
 		break;
 	case CONFIG_LOG_LEVEL:

@@ -19,6 +19,9 @@ typedef struct Config {
 		char *csv_filename;
 	} paths;
 	struct {
+		uint64_t quiet_warning_ms; /* 0: never */
+	} source;
+	struct {
 		char *country_db_path; /* absolute after loading: default state_dir/db/user-country.mmdb */
 	} geolocation;
 	struct {

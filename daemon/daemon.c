@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "base/strbuf.h"
+#include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/databases.h"
 #include "daemon/log.h"
@@ -10,6 +11,8 @@
 #include "daemon/notify.h"
 #include "daemon/resolver.h"
 #include "daemon/session.h"
+#include "daemon/status-keeper.h"
+#include "daemon/warnings.h"
 
 #include <signal.h>
 
@@ -30,6 +33,9 @@ typedef struct Daemon {
 	bool broken;       /* the session is broken, or NULL: it will be opened again */
 	StrBuf trouble;    /* why, as it was said; empty when a commit worked since */
 	int64_t reopen_ms; /* how long that was waited for last time; 0 likewise */
+	Warnings *warnings;
+	StatusKeeper *keeper; /* NULL: not the service */
+	int64_t started_us, stopped_us;
 
 	bool stopping;     /* a signal came: nothing is read any more */
 	bool ready;        /* systemd was told */
@@ -37,6 +43,45 @@ typedef struct Daemon {
 	size_t waiting_before;
 	int exit_status;
 } Daemon;
+
+/* ---- what people and programs are told ------------------------------------------------------ */
+
+static void check_resolver(Daemon *daemon)
+{
+	RdnsCounts counts;
+
+	if (!daemon->resolver)
+		return;
+	rdns_counts(resolver_rdns(daemon->resolver), &counts);
+	if (counts.resolver_dead)
+		warnings_raise(daemon->warnings, LOG_LEVEL_WARNING, "resolver", loop_wall_us(),
+			"no name server answers; addresses are given Timeout at once until one "
+			"does");
+	else
+		warnings_clear(daemon->warnings, "resolver", "name servers answer again");
+}
+
+static void fill_status(void *userdata, Status *status)
+{
+	Daemon *daemon = userdata;
+
+	check_resolver(daemon);
+	status->version = MLS_VERSION;
+	status->pid = getpid();
+	status->started_us = daemon->started_us;
+	status->stopped_us = daemon->stopped_us;
+	if (daemon->session)
+		session_status(daemon->session, status);
+	status->warnings =
+		warnings_copy_dup(daemon->warnings, &status->warning_count, &status->more_warnings);
+	status->paused = warnings_text(daemon->warnings, "paused");
+}
+
+static void status_changed(Daemon *daemon)
+{
+	if (daemon->keeper)
+		status_keeper_changed(daemon->keeper);
+}
 
 static void finish(Daemon *daemon, int exit_status)
 {
@@ -62,6 +107,7 @@ static void on_round(void *userdata)
 	}
 	if (daemon->resolver)
 		resolver_rearm(daemon->resolver);
+	status_changed(daemon);
 }
 
 static void on_committed(void *userdata)
@@ -70,7 +116,7 @@ static void on_committed(void *userdata)
 
 	if (!daemon->reopen_ms)
 		return;
-	log_info("writing works again");
+	warnings_clear(daemon->warnings, "paused", "writing works again");
 	strbuf_reset(&daemon->trouble);
 	daemon->reopen_ms = 0;
 }
@@ -78,12 +124,11 @@ static void on_committed(void *userdata)
 /* Says what is wrong, once, and tries again after a while. */
 static void reopen_later(Daemon *daemon, const char *why)
 {
-	if (strcmp(strbuf_text(&daemon->trouble), why)) {
-		log_error("%s; going on from what is on disk for certain, as soon as that works",
-			why);
-		strbuf_reset(&daemon->trouble);
-		strbuf_append_string(&daemon->trouble, why);
-	}
+	warnings_raise(daemon->warnings, LOG_LEVEL_ERROR, "paused", loop_wall_us(),
+		"%s; going on from what is on disk for certain, as soon as that works", why);
+	strbuf_reset(&daemon->trouble);
+	strbuf_append_string(&daemon->trouble, why);
+	status_changed(daemon);
 	notify_status("Paused: %s", why);
 	daemon->broken = true;
 	daemon->reopen_ms =
@@ -171,6 +216,7 @@ static void on_tick(void *userdata)
 		notify_watchdog();
 	if (!daemon->broken)
 		session_look(daemon->session);
+	status_changed(daemon);
 	loop_timer_set(daemon->tick_timer,
 		(int64_t)(interval && interval < LOGS_POLL_MS ? interval : LOGS_POLL_MS));
 }
@@ -180,11 +226,12 @@ static void on_tick(void *userdata)
 static int open_geodb(Daemon *daemon)
 {
 	Why why = {""};
-	int r = databases_open(daemon->config, &daemon->geodb, &why);
+	int r = databases_open(daemon->config, daemon->warnings, &daemon->geodb, &why);
 
 	if (r < 0 && daemon->options.follow) {
 		/* Better a row without its country than a service that does not run. */
-		log_error("%s; what the databases would say is N/A", why.text);
+		warnings_raise(daemon->warnings, LOG_LEVEL_ERROR, "database", loop_wall_us(),
+			"%s; what the databases would say is N/A", why.text);
 		return 0;
 	}
 	if (r < 0)
@@ -208,7 +255,8 @@ static int open_resolver(Daemon *daemon)
 
 static int open_session(Daemon *daemon, StrBuf *ret_why)
 {
-	SessionCallbacks callbacks = {on_round, on_committed, on_broken, on_ended, daemon};
+	SessionCallbacks callbacks = {
+		on_round, on_committed, on_broken, on_ended, daemon, daemon->warnings};
 
 	return session_open(daemon->loop, daemon->config, &daemon->options, &callbacks,
 		&daemon->session, ret_why);
@@ -267,11 +315,26 @@ static int open_loop(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
+static int open_status(Daemon *daemon)
+{
+	int r = warnings_new(&daemon->warnings);
+
+	daemon->started_us = loop_wall_us();
+	if (!r && daemon->options.follow)
+		r = status_keeper_new(
+			daemon->loop, daemon->config, fill_status, daemon, &daemon->keeper);
+	if (r < 0)
+		log_error("%s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
 static int start(Daemon *daemon)
 {
 	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
 	int r = open_loop(daemon);
 
+	if (!r)
+		r = open_status(daemon);
 	if (r)
 		return r;
 	/* First what another writer can hold: that is said at once, not after the databases are read. */
@@ -291,7 +354,9 @@ static int start(Daemon *daemon)
 
 static void stop(Daemon *daemon)
 {
+	status_keeper_free(daemon->keeper);
 	session_free(daemon->session);
+	warnings_free(daemon->warnings);
 	resolver_free(daemon->resolver);
 	geodb_free(daemon->geodb);
 	strbuf_done(&daemon->trouble);
@@ -313,6 +378,9 @@ int daemon_main(Config *config_take, const DaemonOptions *options)
 		loop_run(daemon.loop);
 		r = daemon.broken ? daemon.exit_status
 				  : session_finish(daemon.session, daemon.exit_status);
+		daemon.stopped_us = loop_wall_us();
+		if (daemon.keeper)
+			status_keeper_write(daemon.keeper);
 	}
 	stop(&daemon);
 	return r;

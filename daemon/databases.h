@@ -4,10 +4,11 @@
 /* The databases that the configuration names, for those who place addresses. */
 
 #include "daemon/config.h"
+#include "daemon/warnings.h"
 #include "enrich/geodb.h"
 
 /*
- * Loads the databases that are there. One that is not there is a warning: what it would say stays unknown; without any, *ret_geodb is
+ * Loads the databases that are there. One that is not there is a warning (also in warnings, if that is not NULL): what it would say stays unknown; without any, *ret_geodb is
  * NULL, which geodb_lookup understands. 0; -errno with *ret_why when one can't be read or is damaged.
  */
-int databases_open(const Config *config, GeoDb **ret_geodb, Why *ret_why);
+int databases_open(const Config *config, Warnings *warnings, GeoDb **ret_geodb, Why *ret_why);

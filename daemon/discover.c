@@ -200,9 +200,8 @@ static void take_one(Discover *discover, const GlobLog *log, Found *found)
 	r = discover->callbacks.found(discover->callbacks.userdata, log->path);
 	if (!r) {
 		found->followed = found->known = true;
-	} else if (!found->said) {
-		log_warning("%s: %s", log->path,
-			r == -EMFILE ? "can't be followed, there are too many logs" : strerror(-r));
+	} else if (r != -EMFILE && !found->said) {
+		log_warning("%s: %s", log->path, strerror(-r));
 		found->said = true;
 	}
 	if (r == -EMFILE)
@@ -241,13 +240,10 @@ static void watch_places(Discover *discover, const GlobList *list)
 int discover_look(Discover *discover)
 {
 	_cleanup_globs_ GlobList list = GLOB_LIST_INIT;
-	size_t too_many = discover->too_many;
 	int r = globs_find(discover->names, is_known, discover, &list);
 
 	if (r < 0)
 		return r;
-	if (*list.why.text && strcmp(list.why.text, discover->fault.text))
-		log_warning("%s", list.why.text);
 	discover->fault = list.why;
 	discover->too_many = list.too_many;
 	for (size_t i = 0; i < list.count; i++) {
@@ -257,9 +253,6 @@ int discover_look(Discover *discover)
 			return -ENOMEM;
 		take_one(discover, &list.logs[i], found);
 	}
-	if (discover->too_many && !too_many)
-		log_warning("there are %zu logs more than the %d that can be followed",
-			discover->too_many, GLOBS_LOGS_MAX);
 	watch_places(discover, &list);
 	return 0;
 }

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/logs.h"
 
+#include "base/calendar.h"
 #include "daemon/log.h"
 #include "source/watch.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define LOST_KEPT_US ((int64_t)24 * 3600 * 1000000)
+/* Written that long ago, and nobody was told: then there are no events. */
+#define EVENT_LATE_US ((int64_t)2 * 1000000)
+#define EVENTS_MISSED_MAX 2
+#define SMTPD_INTERVAL_US ((int64_t)60 * 1000000)
 
 #define MOVING_MS 2000
 
@@ -12,22 +22,48 @@ typedef struct Log {
 	Tail *tail;
 	bool idle;
 	bool held;
-	int error; /* why it can't be read; said already */
+	int error; /* why it can't be read */
 	uint64_t
 		moving_ms; /* since when its files are being renamed all the time; 0: they are not */
-	int watch_error;   /* why it can't be watched; said already */
+	int watch_error;   /* why it can't be watched */
+	unsigned missed; /* checks in a row at which there was more to read and no event had come */
+	bool missing;    /* at the last check */
+	int64_t read_us; /* when lines were last read; 0: not yet */
+	int64_t silent_us;   /* since when no line has come, as far as is known */
+	int64_t no_smtpd_us; /* since when none of smtpd has come */
 } Log;
 
 struct Logs {
 	Loop *loop;
-	bool follow;
-	LoopFunction changed;
-	void *userdata;
+	LogsOptions options;
+	LocalZone zone;
 	Watch *watch; /* NULL: the poll must do */
 	Moment *moment;
 	Log *logs;
 	size_t count;
 };
+
+#define KEY_MAX (PATH_MAX + 16)
+
+/* The key of what there is to say of a log. Returns key. */
+static const char *make_key(char key[KEY_MAX], const char *what, const Log *log)
+{
+	(void)snprintf(key, KEY_MAX, "%s:%s", what, tail_path(log->tail));
+	return key;
+}
+
+/* By an event. */
+static void wake_log(Logs *logs, size_t index)
+{
+	Log *log = &logs->logs[index];
+	char key[KEY_MAX];
+
+	log->idle = false;
+	if (log->missed >= EVENTS_MISSED_MAX)
+		warnings_clear(logs->options.warnings, make_key(key, "events", log),
+			"%s: events come", tail_path(log->tail));
+	log->missed = 0;
+}
 
 static void on_log_changed(void *userdata, size_t slot)
 {
@@ -36,7 +72,14 @@ static void on_log_changed(void *userdata, size_t slot)
 	if (slot == WATCH_ALL)
 		logs_wake(logs);
 	else
-		logs->logs[slot].idle = false;
+		wake_log(logs, slot);
+}
+
+static void warn_of_watch(Logs *logs, int error)
+{
+	warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING, "inotify", loop_wall_us(),
+		"inotify: %s; looking every %d s where a log can't be watched", strerror(-error),
+		LOGS_POLL_MS / 1000);
 }
 
 static void on_watch(void *userdata, int fd, unsigned events)
@@ -46,27 +89,27 @@ static void on_watch(void *userdata, int fd, unsigned events)
 
 	if (r < 0)
 		log_warning("inotify: %s", strerror(-r));
-	logs->changed(logs->userdata);
+	logs->options.changed(logs->options.userdata);
 }
 
-int logs_new(Loop *loop, bool follow, LoopFunction changed, void *userdata, Logs **ret_logs)
+int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs)
 {
 	Logs *logs = calloc(1, sizeof(*logs));
 	int r = 0;
 
 	if (!logs)
 		return -ENOMEM;
-	*logs = (Logs){.loop = loop, .follow = follow, .changed = changed, .userdata = userdata};
+	*logs = (Logs){.loop = loop, .options = *options};
 	if (moment_new(&logs->moment) < 0) {
 		logs_free(logs);
 		return -ENOMEM;
 	}
-	if (follow)
+	if (options->follow)
 		r = watch_new(&logs->watch);
-	if (!r && follow)
+	if (!r && options->follow)
 		r = loop_watch(loop, watch_fd(logs->watch), LOOP_READ, on_watch, logs);
 	if (r < 0)
-		log_warning("inotify: %s; looking every %d s", strerror(-r), LOGS_POLL_MS / 1000);
+		warn_of_watch(logs, r);
 	*ret_logs = logs;
 	return 0;
 }
@@ -87,29 +130,44 @@ void logs_free(Logs *logs)
 
 static void on_notice(void *userdata, bool warning, const char *text)
 {
-	log_message(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
+	Logs *logs = userdata;
+	char key[128];
+
+	if (!warning || !logs->options.follow) {
+		log_message(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
+		return;
+	}
+	(void)snprintf(key, sizeof(key), "lost:%s", text);
+	warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING, key, loop_wall_us(), "%s", text);
 }
 
-static int add_tail(Logs *logs, Tail *tail_take)
+static int add_tail(Logs *logs, Tail *tail_take, int64_t silent_us)
 {
 	Log *array = reallocarray(logs->logs, logs->count + 1, sizeof(*array));
+	int64_t now_us = loop_wall_us();
 
 	if (!array) {
 		tail_free(tail_take);
 		return -ENOMEM;
 	}
 	logs->logs = array;
-	array[logs->count++] = (Log){.tail = tail_take};
+	array[logs->count++] = (Log){
+		.tail = tail_take,
+		.silent_us = silent_us ? MIN(silent_us, now_us) : now_us,
+		.no_smtpd_us = now_us,
+		.missing = true, /* so that it is said at the first check */
+	};
 	return 0;
 }
 
 int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us)
 {
-	TailCallbacks callbacks = {.notice = on_notice, .moment = logs->moment};
+	TailCallbacks callbacks = {.notice = on_notice, .userdata = logs, .moment = logs->moment};
 	Tail *tail;
 	int r = tail_new(path, state, seen_us, &callbacks, &tail);
 
-	return r < 0 ? r : add_tail(logs, tail);
+	return r < 0 ? r
+		     : add_tail(logs, tail, state->has_position ? state->position.written_us : 0);
 }
 
 int logs_add_file(Logs *logs, const char *name)
@@ -117,13 +175,13 @@ int logs_add_file(Logs *logs, const char *name)
 	bool is_stdin = !strcmp(name, "-");
 	int r, fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 			     : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	TailCallbacks callbacks = {.notice = on_notice, .moment = logs->moment};
+	TailCallbacks callbacks = {.notice = on_notice, .userdata = logs, .moment = logs->moment};
 	Tail *tail;
 
 	if (fd < 0)
 		return -errno;
 	r = tail_new_single(fd, is_stdin ? "standard input" : name, &callbacks, &tail);
-	return r < 0 ? r : add_tail(logs, tail);
+	return r < 0 ? r : add_tail(logs, tail, 0);
 }
 
 size_t logs_count(const Logs *logs)
@@ -178,18 +236,110 @@ void logs_wake(Logs *logs)
 		logs->logs[i].idle = false;
 }
 
+int64_t logs_read_us(const Logs *logs, size_t index)
+{
+	return logs->logs[index].read_us;
+}
+
+/* ---- what lasts ----------------------------------------------------------------------------- */
+
+/* A rotation takes a moment: what is missing at two checks is. */
+static void check_there(Logs *logs, Log *log, int64_t now_us)
+{
+	const char *path = tail_path(log->tail);
+	struct stat st;
+	bool missing = stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+	char key[KEY_MAX];
+
+	if (missing && log->missing)
+		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
+			make_key(key, "missing", log), now_us, "%s: is not there, waiting for it",
+			path);
+	else if (!missing)
+		warnings_clear(logs->options.warnings, make_key(key, "missing", log),
+			"%s: is there now", path);
+	log->missing = missing;
+}
+
+/* A network's or FUSE's file system may tell nobody of what others write. */
+static void check_events(Logs *logs, Log *log, int64_t now_us)
+{
+	const char *path = tail_path(log->tail);
+	char key[KEY_MAX];
+
+	if (!logs->watch || log->watch_error || !log->idle || log->error || !tail_lag(log->tail) ||
+		now_us - tail_written_us(log->tail, now_us) < EVENT_LATE_US) {
+		log->missed = 0;
+		return;
+	}
+	if (++log->missed == EVENTS_MISSED_MAX)
+		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
+			make_key(key, "events", log), now_us,
+			"%s: is written without an event, looking every %d s", path,
+			LOGS_POLL_MS / 1000);
+}
+
+static void check_silence(Logs *logs, Log *log, int64_t now_us)
+{
+	int64_t limit_us = (int64_t)logs->options.quiet_warning_ms * 1000;
+	const char *path = tail_path(log->tail);
+	char date[CALENDAR_MINUTE_MAX];
+	char key[KEY_MAX];
+
+	if (!limit_us)
+		return;
+	if (!log->missing && !log->held && now_us - log->silent_us >= limit_us) {
+		(void)calendar_format_minute(&logs->zone, log->silent_us, date);
+		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
+			make_key(key, "quiet", log), log->silent_us, "%s: no new line since %s",
+			path, date);
+		return;
+	}
+	warnings_clear(logs->options.warnings, make_key(key, "quiet", log),
+		log->missing ? NULL : "%s: lines come again", path);
+	if (log->read_us > log->no_smtpd_us && now_us - log->no_smtpd_us >= limit_us) {
+		(void)calendar_format_minute(&logs->zone, log->no_smtpd_us, date);
+		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
+			make_key(key, "smtpd", log), log->no_smtpd_us,
+			"%s: lines, but none of Postfix's smtpd since %s", path, date);
+	} else if (now_us - log->no_smtpd_us < limit_us) {
+		warnings_clear(logs->options.warnings, make_key(key, "smtpd", log),
+			"%s: lines of smtpd come again", path);
+	}
+}
+
+void logs_check(Logs *logs, int64_t now_us)
+{
+	int watch_error = 0;
+
+	for (size_t i = 0; i < logs->count; i++) {
+		Log *log = &logs->logs[i];
+
+		check_there(logs, log, now_us);
+		check_events(logs, log, now_us);
+		check_silence(logs, log, now_us);
+		watch_error = watch_error ? watch_error : log->watch_error;
+	}
+	if (watch_error)
+		warn_of_watch(logs, watch_error);
+	else if (logs->watch)
+		warnings_clear(logs->options.warnings, "inotify", "inotify: works again");
+	warnings_forget(logs->options.warnings, "lost:", now_us - LOST_KEPT_US);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
 /* All was read: watches it, and looks once more if it was not watched before. */
 static void watch_log(Logs *logs, size_t index)
 {
 	Log *log = &logs->logs[index];
 	int r;
 
-	if (!logs->follow || !logs->watch)
+	if (!logs->options.follow || !logs->watch)
 		return;
 	r = watch_arm(logs->watch, index, tail_path(log->tail), tail_fd(log->tail));
-	if (r < 0 && r != log->watch_error)
-		log_warning("%s: can't be watched (%s), looking every %d s", tail_path(log->tail),
-			strerror(-r), LOGS_POLL_MS / 1000);
+	if (r < 0)
+		warn_of_watch(logs, r);
 	log->watch_error = MIN(r, 0);
 	log->idle = r != WATCH_NEW;
 }
@@ -206,10 +356,26 @@ static bool is_moving(Log *log, int result)
 	return loop_now_ms() - log->moving_ms < MOVING_MS;
 }
 
+/* Lines have come. To look for smtpd's once in a while will do. */
+static void note_lines(const Logs *logs, Log *log)
+{
+	int64_t interval_us = MIN((int64_t)logs->options.quiet_warning_ms * 250, SMTPD_INTERVAL_US);
+	Span chunk = tail_chunk(log->tail);
+	int64_t now_us;
+
+	if (!chunk.len)
+		return;
+	now_us = loop_wall_us();
+	log->read_us = log->silent_us = now_us;
+	if (now_us - log->no_smtpd_us >= interval_us && memmem(chunk.data, chunk.len, "smtpd", 5))
+		log->no_smtpd_us = now_us;
+}
+
 int logs_fill(Logs *logs, size_t index)
 {
 	Log *log = &logs->logs[index];
 	Why why = {""};
+	char key[KEY_MAX];
 	int r;
 
 	if (tail_chunk(log->tail).len)
@@ -218,19 +384,23 @@ int logs_fill(Logs *logs, size_t index)
 	if (is_moving(log, r))
 		return 0;
 	if (r >= 0 && log->error) {
-		log_info("%s: can be read again", tail_path(log->tail));
+		warnings_clear(logs->options.warnings, make_key(key, "unreadable", log),
+			"%s: can be read again", tail_path(log->tail));
 		log->error = 0;
 	}
-	if (!r)
+	if (!r) {
+		note_lines(logs, log);
 		return 0;
+	}
 	log->idle = true;
-	if (r < 0 && !logs->follow) {
+	if (r < 0 && !logs->options.follow) {
 		log_error("%s", why.text);
 		return r;
 	}
-	if (r < 0 && r != log->error) {
-		log_warning("%s; waiting until it can be read", why.text);
-	}
+	if (r < 0)
+		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
+			make_key(key, "unreadable", log), loop_wall_us(),
+			"%s; waiting until it can be read", why.text);
 	log->error = MIN(r, 0);
 	/* What is missing may be a permission: that is an event too. */
 	watch_log(logs, index);

@@ -7,17 +7,27 @@
  */
 
 #include "daemon/loop.h"
+#include "daemon/warnings.h"
 #include "source/tail.h"
 
 #define LOGS_POLL_MS 30000 /* how often the owner looks in case no event came */
 
 typedef struct Logs Logs;
 
-/*
- * follow: watch them, and wait for one that can't be read; changed(userdata) is called when there may be more to read. Without follow
- * a log that can't be read is an error. Without inotify the poll must do, and the log says so. 0 or -ENOMEM.
- */
-int logs_new(Loop *loop, bool follow, LoopFunction changed, void *userdata, Logs **ret_logs);
+typedef struct LogsOptions {
+	/*
+	 * Watch them, and wait for one that can't be read; without it a log that can't be read is an error. Without inotify the poll
+	 * must do.
+	 */
+	bool follow;
+	uint64_t quiet_warning_ms;       /* silence that is worth a warning; 0: none is */
+	Warnings *warnings;              /* borrowed; what lasts is told here */
+	void (*changed)(void *userdata); /* there may be more to read */
+	void *userdata;
+} LogsOptions;
+
+/* 0 or -ENOMEM. */
+int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs);
 void logs_free(Logs *logs);
 DEFINE_CLEANUP(Logs *, logs_freep, logs_free)
 
@@ -50,3 +60,9 @@ int logs_waiting(const Logs *logs, const char **ret_path);
 
 /* Looks again: none is idle. */
 void logs_wake(Logs *logs);
+
+/* Whether lines come as they should, once in a while: raises and clears warnings. */
+void logs_check(Logs *logs, int64_t now_us);
+
+/* When lines of it were last read; 0: not since the start. */
+int64_t logs_read_us(const Logs *logs, size_t index);

@@ -16,6 +16,7 @@ static const Command *const commands[] = {
 	&command_extract,
 	&command_explain,
 	&command_lookup,
+	&command_status,
 	&command_check_config,
 };
 

@@ -109,6 +109,11 @@ size_t pipeline_waiting(const Pipeline *pipeline)
 	return pipeline->count;
 }
 
+const Counters *pipeline_counters(const Pipeline *pipeline, size_t log)
+{
+	return &pipeline->logs[log].read;
+}
+
 uint64_t pipeline_rows(const Pipeline *pipeline)
 {
 	return pipeline->rows;

@@ -60,6 +60,9 @@ size_t pipeline_waiting(const Pipeline *pipeline);
 /* Whether another failure would fit. */
 bool pipeline_has_room(const Pipeline *pipeline);
 
+/* Of all that was read of the log, whether its rows are written or not. Borrowed. */
+const Counters *pipeline_counters(const Pipeline *pipeline, size_t log);
+
 /* Rows appended to the output so far. */
 uint64_t pipeline_rows(const Pipeline *pipeline);
 

@@ -15,6 +15,8 @@
 #include "store/csv.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #define COMMIT_INTERVAL_MS 1000        /* with new rows */
@@ -147,7 +149,8 @@ static int commit(Session *session)
 	session->committed_ms = loop_now_ms();
 	if (session->paused) {
 		session->paused = 0;
-		log_info("writing works again, reading goes on");
+		warnings_clear(session->callbacks.warnings, "paused",
+			"writing works again, reading goes on");
 		read_soon(session);
 	}
 	say_status(session);
@@ -159,7 +162,9 @@ static int commit(Session *session)
 static void pause_reading(Session *session, const char *what, int error)
 {
 	if (session->paused != error) {
-		log_error("%s: %s; reading pauses until it works again", what, strerror(-error));
+		warnings_raise(session->callbacks.warnings, LOG_LEVEL_ERROR, "paused",
+			loop_wall_us(), "%s: %s; reading pauses until it works again", what,
+			strerror(-error));
 		notify_status("Paused: %s: %s", what, strerror(-error));
 	}
 	session->paused = error;
@@ -297,10 +302,7 @@ static size_t say_missing(const Session *session)
 		if (!globs_is_pattern(*name) || has_match(session, *name))
 			continue;
 		missing++;
-		if (session->options.follow)
-			log_warning("%s: matches no log, waiting for one", *name);
-		else
-			log_error("%s: matches no log", *name);
+		log_error("%s: matches no log", *name);
 	}
 	for (size_t i = 0; i < logs_count(session->logs); i++) {
 		const Tail *tail = logs_tail(session->logs, i);
@@ -308,10 +310,7 @@ static size_t say_missing(const Session *session)
 		if (tail_fd(tail) >= 0 || logs_held(session->logs, i))
 			continue;
 		missing++;
-		if (session->options.follow)
-			log_warning("%s: is not there, waiting for it", tail_path(tail));
-		else
-			log_error("%s: %s", tail_path(tail), strerror(ENOENT));
+		log_error("%s: %s", tail_path(tail), strerror(ENOENT));
 	}
 	return missing;
 }
@@ -321,10 +320,8 @@ static void say_started(Session *session)
 	if (session->started)
 		return;
 	session->started = true;
-	if (!session->options.follow)
-		return;
-	(void)say_missing(session);
-	say_status(session);
+	if (session->options.follow)
+		say_status(session);
 }
 
 /* All that was read is written. */
@@ -482,8 +479,14 @@ static int fail_start(StrBuf *why, const char *what, int error)
 static int open_sources(Session *session, StrBuf *ret_why)
 {
 	DiscoverCallbacks callbacks = {is_known, open_log, hold_log, on_change, session};
-	int r = logs_new(
-		session->loop, session->options.follow, on_change, session, &session->logs);
+	LogsOptions options = {
+		.follow = session->options.follow,
+		.quiet_warning_ms = session->config->source.quiet_warning_ms,
+		.warnings = session->callbacks.warnings,
+		.changed = on_change,
+		.userdata = session,
+	};
+	int r = logs_new(session->loop, &options, &session->logs);
 
 	if (!r && !session->options.files)
 		r = discover_new(session->loop,
@@ -585,10 +588,43 @@ void session_wake(Session *session)
 	read_soon(session);
 }
 
+/* What the patterns match, and what they can't. */
+static void check_patterns(Session *session)
+{
+	Warnings *warnings = session->callbacks.warnings;
+	const char *fault = discover_fault(session->discover);
+	char key[PATH_MAX + 16];
+
+	for (char **name = session->config->paths.mail_log; *name; name++) {
+		if (!globs_is_pattern(*name))
+			continue;
+		(void)snprintf(key, sizeof(key), "pattern:%s", *name);
+		if (has_match(session, *name))
+			warnings_clear(warnings, key, "%s: matches a log now", *name);
+		else
+			warnings_raise(warnings, LOG_LEVEL_WARNING, key, loop_wall_us(),
+				"%s: matches no log, waiting for one", *name);
+	}
+	if (*fault)
+		warnings_raise(
+			warnings, LOG_LEVEL_WARNING, "directory", loop_wall_us(), "%s", fault);
+	else
+		warnings_clear(warnings, "directory", "all directories can be read again");
+	if (discover_too_many(session->discover))
+		warnings_raise(warnings, LOG_LEVEL_WARNING, "too-many", loop_wall_us(),
+			"there are more logs than the %d that can be followed", GLOBS_LOGS_MAX);
+	else
+		warnings_clear(warnings, "too-many", "all logs can be followed again");
+}
+
 void session_look(Session *session)
 {
-	if (session->discover && discover_look(session->discover) < 0)
-		log_warning("looking for logs: %s", strerror(ENOMEM));
+	if (session->discover) {
+		if (discover_look(session->discover) < 0)
+			log_warning("looking for logs: %s", strerror(ENOMEM));
+		check_patterns(session);
+		logs_check(session->logs, loop_wall_us());
+	}
 	logs_wake(session->logs);
 	read_soon(session);
 }
@@ -619,6 +655,33 @@ int session_finish(Session *session, int exit_status)
 size_t session_waiting(const Session *session)
 {
 	return pipeline_waiting(session->pipeline);
+}
+
+void session_status(const Session *session, Status *status)
+{
+	size_t count;
+
+	if (!session->pipeline || !session->logs)
+		return;
+	count = logs_count(session->logs);
+	status->rows = session->rows_before + pipeline_rows(session->pipeline);
+	status->committed_us = record_checkpoint(session->record)->written_us;
+	status->waiting = pipeline_waiting(session->pipeline);
+	status->logs = calloc(count, sizeof(*status->logs));
+	for (size_t i = 0; status->logs && i < count; i++) {
+		LogState state = {0};
+
+		tail_save(logs_tail(session->logs, i), &state);
+		status->logs[status->log_count++] = (StatusLog){
+			.path = tail_path(logs_tail(session->logs, i)),
+			.open = state.has_position,
+			.device = state.position.device,
+			.inode = state.position.inode,
+			.offset = state.position.offset,
+			.read_us = logs_read_us(session->logs, i),
+			.counters = *pipeline_counters(session->pipeline, i),
+		};
+	}
 }
 
 bool session_is_paused(const Session *session)

@@ -13,6 +13,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
+#include "daemon/warnings.h"
 #include "enrich/geodb.h"
 #include "enrich/rdns.h"
 
@@ -28,6 +29,7 @@ typedef struct SessionCallbacks {
 	/* Nothing is left to do, or it can't go on (logged already); then exit_status says so. Called once, from the loop. */
 	void (*ended)(void *userdata, int exit_status);
 	void *userdata;
+	Warnings *warnings; /* borrowed: where what lasts is told */
 } SessionCallbacks;
 
 /*
@@ -61,6 +63,9 @@ int session_finish(Session *session, int exit_status);
 
 /* Failures that wait for their names. */
 size_t session_waiting(const Session *session);
+
+/* What status says of the logs and of what is written. The logs are status's to free. */
+void session_status(const Session *session, Status *status);
 
 /* Reading waits, for a reason that was said in the log and in the status. */
 bool session_is_paused(const Session *session);

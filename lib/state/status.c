@@ -173,13 +173,13 @@ static int add_log(Status *status, char *value)
 	return read_text(value, &logs[status->log_count++].path);
 }
 
+/* A number that is out of range is one that this program did not write. NOLINTBEGIN(cert-err34-c) */
 static int add_warning(Status *status, char *value)
 {
 	StatusWarning *warnings;
 	int64_t since_us;
 	int end = 0;
 
-	/* A number that is out of range is one that this program did not write. NOLINTNEXTLINE(cert-err34-c) */
 	if (status->warning_count >= STATUS_WARNINGS_MAX ||
 		sscanf(value, "%" SCNd64 " %n", &since_us, &end) != 1 || !value[end])
 		return -EBADMSG;
@@ -191,7 +191,6 @@ static int add_warning(Status *status, char *value)
 	return read_text(value + end, &warnings[status->warning_count++].key);
 }
 
-/* NOLINTBEGIN(cert-err34-c): as above */
 static int read_signed(const char *value, int64_t *field)
 {
 	int end = 0;

@@ -101,6 +101,7 @@ tap_true "extract finds nothing new" "$MLS_PROGRAM" -c "$WORK/conf" extract
 tap_is "$(users)" "1 2 3 4 5 6 7 8 9 10 11 12 13 " "and adds nothing"
 tap_is "$(stat -c '%a %n' "$CSV" "$WORK/state"/* | sed "s,$WORK/,,")" "640 csv/maillogsentinel.csv
 600 state/lock
-600 state/state.offset" "modes, and no other file"
+600 state/state.offset
+644 state/status" "modes, and no other file"
 tap_none "no warning but that of the databases" "$(grep -v -e 'no such file; what it' -e 'going on with' -e stopping -e 'is not there, waiting for it' "$WORK/err")"
 tap_done

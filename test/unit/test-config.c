@@ -34,6 +34,9 @@ static const struct {
 		"\xef\xbb\xbf"
 		"dns: { tries = 1; };",
 		NULL},
+	{"a duration", "source: { quiet_warning = \"1 h 30 min\"; };", NULL},
+	{"a duration in seconds", "source: { quiet_warning = 5400; };", NULL},
+	{"no duration", "source: { quiet_warning = \"0\"; };", NULL},
 	{"list in brackets", "paths: { mail_log = [ \"/a\", \"/b\" ]; };", NULL},
 	{"list in parentheses", "paths: { mail_log = ( \"/a\", \"/b\" ); };", NULL},
 	{"list over lines with a last comma", "paths: { mail_log = [\n\"/a\",\n\"/b\", # c\n]; };",
@@ -121,6 +124,12 @@ static const struct {
 		"1: paths.csv_filename: wants a string such as \"maillogsentinel.csv\""},
 	{"a list for one text", "paths: { working_dir = [ \"/x\" ]; };",
 		"1: paths.working_dir: wants a string such as \"/var/log/maillogsentinel\""},
+	{"a duration that is none", "source: { quiet_warning = \"soon\"; };",
+		"1: source.quiet_warning: wants a duration such as \"1 h 30 min\", from 0 to 8760 "
+		"h"},
+	{"a duration that is too long", "source: { quiet_warning = \"366 d\"; };",
+		"1: source.quiet_warning: wants a duration such as \"1 h 30 min\", from 0 to 8760 "
+		"h"},
 	{"a list of numbers", "paths: { mail_log = [ 1, 2 ]; };",
 		"1: paths.mail_log: a list holds only texts"},
 	{"a list of this and that", "paths: { mail_log = [ \"/a\", true ]; };",

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/status-keeper.h"
+
+#include "base/file.h"
+#include "daemon/log.h"
+
+#define WRITE_INTERVAL_MS 1000
+
+struct StatusKeeper {
+	LoopTimer *timer;
+	void (*fill)(void *userdata, Status *status);
+	void *userdata;
+	char *path;
+	int lock_fd;
+	int error;      /* said already */
+	StrBuf written; /* what the file says */
+	uint64_t written_ms;
+};
+
+static void on_timer(void *userdata)
+{
+	status_keeper_write(userdata);
+}
+
+int status_keeper_new(Loop *loop, const Config *config,
+	void (*fill)(void *userdata, Status *status), void *userdata, StatusKeeper **ret_keeper)
+{
+	_cleanup_(status_keeper_freep) StatusKeeper *keeper = calloc(1, sizeof(*keeper));
+	int r;
+
+	if (!keeper)
+		return -ENOMEM;
+	keeper->lock_fd = -1;
+	keeper->fill = fill;
+	keeper->userdata = userdata;
+	keeper->path = file_join_dup(config->paths.state_dir, "status");
+	r = keeper->path ? loop_timer_new(loop, on_timer, keeper, &keeper->timer) : -ENOMEM;
+	if (r < 0)
+		return r;
+	*ret_keeper = TAKE(keeper);
+	return 0;
+}
+
+void status_keeper_free(StatusKeeper *keeper)
+{
+	if (!keeper)
+		return;
+	loop_timer_free(keeper->timer);
+	strbuf_done(&keeper->written);
+	free(keeper->path);
+	if (keeper->lock_fd >= 0)
+		(void)close(keeper->lock_fd);
+	free(keeper);
+}
+
+void status_keeper_changed(StatusKeeper *keeper)
+{
+	uint64_t since = loop_now_ms() - keeper->written_ms;
+
+	if (!loop_timer_is_set(keeper->timer))
+		loop_timer_set(keeper->timer,
+			since >= WRITE_INTERVAL_MS ? 0 : (int64_t)(WRITE_INTERVAL_MS - since));
+}
+
+void status_keeper_write(StatusKeeper *keeper)
+{
+	_cleanup_status_ Status status = STATUS_INIT;
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	int r;
+
+	keeper->fill(keeper->userdata, &status);
+	status_append(&status, &text);
+	keeper->written_ms = loop_now_ms();
+	r = strbuf_error(&text);
+	if (!r && text.len == keeper->written.len &&
+		!memcmp(text.data, keeper->written.data, text.len))
+		return;
+	if (!r)
+		r = status_write(keeper->path, (Span){text.data, text.len}, loop_wall_us(),
+			&keeper->lock_fd);
+	if (r < 0) {
+		/* Nothing depends on it, and a full disk is said where it matters. */
+		if (r != keeper->error)
+			log_warning("%s: %s", keeper->path, strerror(-r));
+		keeper->error = r;
+		return;
+	}
+	keeper->error = 0;
+	strbuf_done(&keeper->written);
+	keeper->written = text;
+	text = STRBUF_INIT;
+}

@@ -1,0 +1,242 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `status`: what it says of a daemon that runs, is in trouble, was stopped or killed; and that each condition is told once when it
+# begins and once when it ends.
+# shellcheck disable=SC2317  # functions are called by wait_until and tap_true
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/../tap.sh"
+PLAY=$(dirname "$MLS_PROGRAM")/../test/dns-play
+LOG=$WORK/mail.log CSV=$WORK/csv/maillogsentinel.csv STATUS=$WORK/state/status
+chmod 755 "$WORK"
+
+configure() { # [MAIL_LOG [OPTION]]
+	cat >"$WORK/conf" <<X2
+paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = ${1-"\"$LOG\""}; };
+geolocation: { country_db_path = "$ROOT/contrib/sample-country.csv"; };
+ASN_ASO: { asn_db_path = "$ROOT/contrib/sample-asn.csv"; };
+${2-dns: { enabled = false; \};}
+X2
+}
+
+fresh() {
+	rm -rf "$WORK/csv" "$WORK/state" "$LOG" "$WORK/err"
+	mkdir "$WORK/csv" "$WORK/state"
+	configure "$@"
+}
+
+# Its tick, at which it looks, is half of the watchdog's time.
+start() {
+	WATCHDOG_USEC=500000 "$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
+	pid=$!
+}
+kill_it() { kill -9 "${pid:-x}" 2>/dev/null; }
+tap_defer kill_it
+stop() {
+	kill $pid
+	wait $pid
+}
+
+line() { # USER
+	printf '2026-11-22T13:01:48.060269+00:00 mx1 postfix/smtpd[9]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' "$1"
+}
+
+# Sets $said to what status prints, without what changes, and $code.
+ask() { # [ARG...]
+	code=0
+	said=$("$MLS_PROGRAM" -c "$WORK/conf" status "$@" 2>&1) || code=$?
+	said=$(sed -E "s,$WORK/,,g; s,^maillogsentinel: ,,; s/(since|stopped|heard of) [-0-9]+ [0-9:]+ \([^)]*\)/\1 WHEN/; s/process [0-9]+/process PID/
+		s/last lines [^,]* ago/last lines AGO/; s/ 2\.[0-9.]+ is running/ VERSION is running/" <<<"$said")
+}
+asked_is() { ask; [ "$code" = "$1" ] && grep -qF "$2" <<<"$said"; }
+expect() { # CODE TEXT WHAT
+	wait_until 20 asked_is "$1" "$2" || true
+	tap_true "$3" asked_is "$1" "$2" || tap_note "$code: $said"
+}
+# How often the program's log says it.
+times() { grep -cF "$1" "$WORK/err"; }
+
+# ---- none --------------------------------------------------------------------------------------
+fresh
+ask
+tap_is "$code: $said" "3: not running; there is no state/status" "it never ran"
+echo nonsense >"$STATUS"
+ask
+tap_is "$code: $said" "4: state/status: not a status of this program" "a foreign file"
+rm "$STATUS"
+
+# ---- all is well -------------------------------------------------------------------------------
+line one >"$LOG"
+start
+expect 0 "1 lines: 1 failed logins" "it runs"
+expect 0 "written:  1 rows" "and has written a row"
+tap_is "$code: $said" "0: maillogsentinel VERSION is running since WHEN, process PID
+read:     1 lines: 1 failed logins, 0 successful, 0 outages, 0 aborted
+written:  1 rows; 0 failed logins wait for their names
+log:      mail.log: read up to byte 160, 0 to go, last lines AGO" "what people are told"
+ask --json
+tap_is "$code: $(sed -E 's/"(started|written|committed|last_read|since)":"[-0-9T:+]+"/"\1":"WHEN"/g; s/"pid":[0-9]+/"pid":PID/; s/age":[0-9]+/age":AGE/; s/"version":"[0-9.]+"/"version":VERSION/' <<<"$said")" \
+	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"rows":1,"waiting":0,"paused":null,"logs":[{"path":"mail.log","offset":160,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0}],"warnings":[],"more_warnings":0}' \
+	"what programs are told"
+tap_is "$(stat -c '%a' "$STATUS")" 644 "everybody may read it"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	code=0
+	setpriv --reuid nobody --clear-groups --inh-caps=-all "$MLS_PROGRAM" -c "$WORK/conf" status >"$WORK/out" 2>&1 || code=$?
+	tap_is "$code: $(head -n 1 "$WORK/out" | cut -d' ' -f 3-5)" "0: is running since" "anybody may ask"
+else
+	tap_skip "anybody may ask" "needs root and setpriv"
+fi
+printf half >>"$LOG"
+expect 0 "read up to byte 160, 4 to go" "a line without its end is still to go"
+echo >>"$LOG"
+expect 0 "2 lines: 1 failed logins" "and then it is not"
+# over several ticks nothing happens; the last commit may be the one of the lines that gave no row, half a minute later
+keeps_it() {
+	local before
+
+	before=$(stat -c %i "$STATUS")
+	sleep 1.5
+	[ "$(stat -c %i "$STATUS")" = "$before" ]
+}
+tap_true "an idle daemon writes nothing" wait_until 40 keeps_it
+kill -9 $pid
+wait $pid 2>/dev/null
+ask
+tap_is "$code: $(head -n 1 <<<"$said")" "3: maillogsentinel is not running; it ended unexpectedly, and was last heard of WHEN" "killed"
+start
+expect 0 "2 lines: 1 failed logins" "started again: the counters go on"
+stop
+ask
+tap_is "$code: $(head -n 1 <<<"$said")" "3: maillogsentinel is not running; it was stopped WHEN" "stopped"
+ask --json
+tap_true "which programs are told, too" grep -q '^{"running":false,.*"stopped":"2' <<<"$said"
+
+# ---- conditions --------------------------------------------------------------------------------
+fresh
+start
+expect 1 "warning:  since WHEN: mail.log: is not there, waiting for it" "a log that is not there"
+line one >"$LOG"
+expect 0 "1 rows" "it comes: all is well"
+mv "$LOG" "$LOG.aside"
+expect 1 "mail.log: is not there, waiting for it" "it is gone"
+mv "$LOG.aside" "$LOG"
+expect 0 "1 rows" "and back"
+tap_is "$(times 'is not there, waiting') $(times 'is there now')" "2 2" "each is said once"
+stop
+
+fresh "" 'dns: { enabled = false; };
+source: { quiet_warning = "2 s"; };'
+configure "\"$LOG\"" 'dns: { enabled = false; };
+source: { quiet_warning = "2 s"; };'
+line one >"$LOG"
+start
+expect 1 "mail.log: no new line since" "no new line for a while"
+other() { printf '2026-11-22T13:01:48Z mx1 postfix/qmgr[9]: removed\n'; }
+lines_but_none_of_smtpd() { other >>"$LOG"; asked_is 1 "mail.log: lines, but none of Postfix's smtpd since"; }
+wait_until 20 lines_but_none_of_smtpd
+tap_true "lines, but none of smtpd" lines_but_none_of_smtpd
+tap_none "then it is not silent" "$(grep 'no new line' <<<"$said")"
+all_is_well() { line two >>"$LOG"; ask; [ "$code" = 0 ]; }
+tap_true "they come again" wait_until 20 all_is_well
+tap_is "$(times 'no new line since') $(times 'lines come again') $(times "none of Postfix's smtpd") $(times 'lines of smtpd come again')" \
+	"1 1 1 1" "each is said once"
+stop
+fresh
+line one >"$LOG"
+touch -d '3 days ago' "$LOG"
+start
+expect 0 "1 rows" "an old log that was just read is not silent"
+stop
+start
+expect 1 "mail.log: no new line since $(date -d '3 days ago' +%F)" "at the next start it is, since it was written"
+stop
+
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	fresh
+	line one >"$LOG"
+	chmod 600 "$LOG"
+	chown -R nobody "$WORK/csv" "$WORK/state"
+	WATCHDOG_USEC=500000 setpriv --reuid nobody --clear-groups --inh-caps=-all "$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
+	pid=$!
+	expect 1 "mail.log: Permission denied; waiting until it can be read" "a log that may not be read"
+	chmod 644 "$LOG"
+	expect 0 "1 rows" "until it may"
+	tap_is "$(times 'Permission denied') $(times 'can be read again')" "1 1" "each is said once"
+	stop
+else
+	tap_skip "a log that may not be read" "needs root and setpriv"
+fi
+
+fresh
+for n in 1 2 3; do line $n; done >"$LOG"
+start
+expect 0 "3 rows" "a log"
+line 4 >>"$LOG"
+kill -STOP $pid
+line 5 >>"$LOG"
+rm "$LOG"
+line 6 >"$LOG"
+kill -CONT $pid
+expect 0 "rows" "one that is deleted while it is open is read to its end"
+stop
+tap_is "$(cut -d, -f4 "$CSV" | sed 1d | tr '\n' ' ')" "1 2 3 4 5 6 " "and so is the next one"
+rm "$LOG"
+line 8 >"$LOG"
+start
+expect 1 "mail.log: the file that was read up to byte" "one that was deleted meanwhile may have held more"
+stop
+
+fresh "\"$LOG\"" 'dns: { enabled = false; };'
+sed -i "s,^geolocation.*,geolocation: { country_db_path = \"$WORK/none\"; };," "$WORK/conf"
+start
+expect 1 "none: no such file; what it would say is N/A" "a database that is missing"
+stop
+echo '<html>' >"$WORK/none"
+start
+expect 1 "none: " "a database that is broken"
+stop
+
+"$PLAY" drop >"$WORK/address" &
+server=$!
+stop_server() { kill "$server"; wait "$server"; } 2>/dev/null
+tap_defer stop_server
+wait_until 10 test -s "$WORK/address"
+fresh "\"$LOG\"" "dns: { servers = \"$(cat "$WORK/address")\"; timeout_ms = 50; tries = 1; };"
+for ((i = 0; i < 200; i++)); do line $i | sed "s/203.0.113.7/198.18.0.$i/"; done >"$LOG"
+start
+expect 1 "no name server answers; addresses are given Timeout at once until one does" "name servers that do not answer"
+stop
+
+# ---- a full disk -------------------------------------------------------------------------------
+if [ "$(id -u)" = 0 ] && mkdir "$WORK/full" && mount -t tmpfs -o size=256k tmpfs "$WORK/full" 2>/dev/null; then
+	tap_defer umount -l "$WORK/full"
+	rm -rf "$WORK/csv" "$WORK/state" "$LOG"
+	mkdir "$WORK/full/csv" "$WORK/full/state"
+	ln -s full/csv "$WORK/csv"
+	ln -s full/state "$WORK/state"
+	configure
+	line one >"$LOG"
+	start
+	expect 0 "1 rows" "room"
+	cat /dev/zero >"$WORK/full/rest" 2>/dev/null
+	for ((i = 0; i < 100; i++)); do line $i; done >>"$LOG"
+	expect 1 "paused:   csv/maillogsentinel.csv: No space left on device" "no room: the status is written all the same"
+	rm "$WORK/full/rest"
+	expect 0 "101 rows" "room again"
+	tap_is "$(times 'reading pauses') $(times 'writing works again')" "1 1" "each is said once"
+	stop
+	rm "$WORK/csv" "$WORK/state"
+else
+	tap_skip "a full disk" "needs root"
+fi
+
+# ---- bytes from outside ------------------------------------------------------------------------
+fresh "\"$WORK/r/*/mail.log\""
+hostile=$WORK/r/$(printf 'x\n\033[31m"\\\377')
+mkdir -p "$hostile"
+line one >"$hostile/mail.log"
+start
+expect 0 'log:      r/x\x0a\x1b[31m"\\xff/mail.log: read up to byte 160' "a path with hostile bytes, for a terminal"
+ask --json
+tap_true "and in JSON" grep -qF '"path":"r/x\u000a\u001b[31m\"\\\\xff/mail.log"' <<<"$said" || tap_note "$said"
+stop
+tap_done
