@@ -65,15 +65,20 @@ FUZZ_TARGET(compress)
 	FuzzInput input = {data, size};
 	size_t cut = (size_t)fuzz_take(&input, 2), step = (size_t)fuzz_take(&input, 2) + 1;
 	Span file = fuzz_rest(&input);
+	/* liblzma sees some damage only at the end of a call, and gives out what it made of it until then. */
+	bool loose = span_starts_with(file, "\3757zXZ");
 	int end = read_all(file, 65536, &whole), r;
 
 	r = read_all(file, MIN(step, (size_t)5000), &pieces);
-	HOLDS(r == end && begins(&pieces, &whole) && begins(&whole, &pieces));
+	loose = loose && r < 0;
+	HOLDS(r == end);
+	HOLDS(begins(&pieces, &whole) || (loose && begins(&whole, &pieces)));
+	HOLDS(begins(&whole, &pieces) || (loose && begins(&pieces, &whole)));
 	file.len = cut % (file.len + 1);
 	/* Too short to be recognised, it is read as it is. */
 	if (file.len < 10)
 		return 0;
 	(void)read_all(file, 4096, &part);
-	HOLDS(begins(&part, &whole));
+	HOLDS(begins(&part, &whole) || (loose && begins(&whole, &part)));
 	return 0;
 }

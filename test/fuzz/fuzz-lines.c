@@ -9,7 +9,8 @@
 
 #include "source/lines.h"
 
-#define STREAM_MAX ((size_t)4 << 20)
+#define STREAM_MAX (3 * LINES_BUFFER_SIZE)
+#define NEWLINES_MAX ((size_t)4096) /* at once: each is a line to look at */
 
 typedef struct Model {
 	LineBuffer lines;
@@ -104,7 +105,7 @@ static void write_more(Model *m, unsigned what, size_t n)
 {
 	static const char bytes[] = {'x', '\n', '\0', 'y'};
 
-	n = MIN(n, STREAM_MAX - m->len);
+	n = MIN(bytes[what] == '\n' ? MIN(n, NEWLINES_MAX) : n, STREAM_MAX - m->len);
 	memset(m->stream + m->len, bytes[what], n);
 	m->len += n;
 }
