@@ -27,6 +27,8 @@ void checkpoint_done(Checkpoint *checkpoint)
 	for (size_t i = 0; i < checkpoint->log_count; i++)
 		free(checkpoint->logs[i].path);
 	free(checkpoint->logs);
+	checkpoint_drop_csvs(checkpoint, checkpoint->before_count);
+	free(checkpoint->before);
 	free(checkpoint->csv_path);
 	*checkpoint = CHECKPOINT_INIT;
 }
@@ -58,6 +60,68 @@ int checkpoint_add_log(Checkpoint *checkpoint, const char *path, LogState **ret_
 	return 0;
 }
 
+/* A place for one more CSV before, and NULL when there is no memory. */
+static CsvBefore *add_before(Checkpoint *checkpoint, const char *path)
+{
+	CsvBefore *before;
+	char *copy;
+
+	before = reallocarray(checkpoint->before, checkpoint->before_count + 1, sizeof(*before));
+	if (!before)
+		return NULL;
+	checkpoint->before = before;
+	copy = strdup(path);
+	if (!copy)
+		return NULL;
+	before[checkpoint->before_count] = (CsvBefore){.path = copy};
+	return &before[checkpoint->before_count++];
+}
+
+int checkpoint_push_csv(Checkpoint *checkpoint, const FileMark *mark, uint64_t lost)
+{
+	CsvBefore *before;
+
+	if (checkpoint->before_count >= CHECKPOINT_BEFORE_MAX)
+		return -EMFILE;
+	before = add_before(checkpoint, checkpoint->csv_path);
+	if (!before)
+		return -ENOMEM;
+	before->number = checkpoint->csv_number++;
+	before->begin = checkpoint->csv_begin;
+	before->mark = *mark;
+	before->lost = lost;
+	return 0;
+}
+
+void checkpoint_drop_csvs(Checkpoint *checkpoint, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(checkpoint->before[i].path);
+	if (!n)
+		return;
+	checkpoint->before_count -= n;
+	memmove(checkpoint->before, checkpoint->before + n,
+		checkpoint->before_count * sizeof(*checkpoint->before));
+}
+
+#define SWAP(a, b)                              \
+	do {                                    \
+		__typeof__(a) swap_first = (a); \
+		(a) = (b);                      \
+		(b) = swap_first;               \
+	} while (0)
+
+void checkpoint_swap_csvs(Checkpoint *checkpoint, Checkpoint *from)
+{
+	SWAP(checkpoint->csv_path, from->csv_path);
+	SWAP(checkpoint->csv, from->csv);
+	SWAP(checkpoint->csv_series, from->csv_series);
+	SWAP(checkpoint->csv_number, from->csv_number);
+	SWAP(checkpoint->csv_begin, from->csv_begin);
+	SWAP(checkpoint->before_count, from->before_count);
+	SWAP(checkpoint->before, from->before);
+}
+
 static void append_mark(StrBuf *sb, const char *key, const FileMark *mark)
 {
 	strbuf_appendf(sb,
@@ -74,6 +138,22 @@ static void append_path(StrBuf *sb, const char *key, const char *path)
 	strbuf_append_char(sb, '\n');
 }
 
+static void append_csvs(StrBuf *sb, const Checkpoint *checkpoint)
+{
+	append_path(sb, "csv", checkpoint->csv_path);
+	append_mark(sb, "csv-mark", &checkpoint->csv);
+	strbuf_appendf(sb, "csv-file number=%" PRIu64 " begin=%" PRIu64 " series=%016" PRIx64 "\n",
+		checkpoint->csv_number, checkpoint->csv_begin, checkpoint->csv_series);
+	for (size_t i = 0; i < checkpoint->before_count; i++) {
+		const CsvBefore *before = &checkpoint->before[i];
+
+		append_path(sb, "before", before->path);
+		append_mark(sb, "before-mark", &before->mark);
+		strbuf_appendf(sb, "before-file begin=%" PRIu64 " lost=%" PRIu64 "\n",
+			before->begin, before->lost);
+	}
+}
+
 static void append_checksum(StrBuf *sb, const char *data, size_t len)
 {
 	strbuf_appendf(sb, "checksum %016" PRIx64 "\n", hash_bytes(HASH_KEY_FIXED, data, len));
@@ -85,8 +165,7 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 
 	strbuf_appendf(&sb, "%s %d\n", FORMAT_NAME, FORMAT_VERSION);
 	strbuf_appendf(&sb, "written %" PRId64 "\n", checkpoint->written_us);
-	append_path(&sb, "csv", checkpoint->csv_path);
-	append_mark(&sb, "csv-mark", &checkpoint->csv);
+	append_csvs(&sb, checkpoint);
 	strbuf_appendf(&sb, "rows %" PRIu64 "\n", checkpoint->rows);
 	for (size_t i = 0; i < checkpoint->log_count; i++) {
 		const LogState *log = &checkpoint->logs[i];
@@ -159,6 +238,42 @@ static char *read_path_dup(const char *value)
 	return strbuf_take(&sb);
 }
 
+/* A line about a CSV before; the first one of it adds it. 0, -EBADMSG, -ENOMEM; their numbers come last, in number_befores. */
+static int read_before(Checkpoint *cp, const char *key, const char *value)
+{
+	CsvBefore *last = cp->before_count ? &cp->before[cp->before_count - 1] : NULL;
+	int end = 0;
+
+	if (!*key) {
+		_cleanup_free_ char *path = read_path_dup(value);
+
+		if (cp->before_count >= CHECKPOINT_BEFORE_MAX)
+			return -EBADMSG;
+		return path && add_before(cp, path) ? 0 : -ENOMEM;
+	}
+	if (!last)
+		return -EBADMSG;
+	if (!strcmp(key, "-mark"))
+		return read_mark(value, &last->mark) ? 0 : -EBADMSG;
+	if (!strcmp(key, "-file"))
+		return sscanf(value, "begin=%" SCNu64 " lost=%" SCNu64 "%n", &last->begin,
+			       &last->lost, &end) == 2 &&
+				       !value[end]
+			       ? 0
+			       : -EBADMSG;
+	return -EBADMSG;
+}
+
+/* They have no gaps, so their numbers follow from the current one's. */
+static int number_befores(Checkpoint *cp)
+{
+	if (cp->csv_number <= cp->before_count)
+		return -EBADMSG;
+	for (size_t i = 0; i < cp->before_count; i++)
+		cp->before[i].number = cp->csv_number - cp->before_count + i;
+	return 0;
+}
+
 /* One "key value" line. 0, -EBADMSG, -ENOMEM. *log is the entry that the last "log" line opened. */
 static int read_line(Checkpoint *cp, LogState **log, char *line)
 {
@@ -183,6 +298,14 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 	}
 	if (!strcmp(line, "csv-mark"))
 		return read_mark(value, &cp->csv) ? 0 : -EBADMSG;
+	if (!strcmp(line, "csv-file"))
+		return sscanf(value, "number=%" SCNu64 " begin=%" SCNu64 " series=%" SCNx64 "%n",
+			       &cp->csv_number, &cp->csv_begin, &cp->csv_series, &end) == 3 &&
+				       !value[end]
+			       ? 0
+			       : -EBADMSG;
+	if (!strncmp(line, "before", 6))
+		return read_before(cp, line + 6, value);
 	if (!strcmp(line, "log")) {
 		_cleanup_free_ char *path = read_path_dup(value);
 
@@ -266,8 +389,8 @@ int checkpoint_load(const char *path, Checkpoint *ret_checkpoint, Why *ret_why)
 		if (line != sb.data)
 			r = read_line(&cp, &log, line);
 	}
-	if (!r && !cp.csv_path)
-		r = -EBADMSG;
+	if (!r)
+		r = cp.csv_path ? number_befores(&cp) : -EBADMSG;
 	if (r < 0) {
 		why_set(ret_why, "%s", r == -EBADMSG ? "a line of it can't be read" : strerror(-r));
 		return r;

@@ -32,17 +32,37 @@ typedef struct LogState {
 	Counters counters;
 } LogState;
 
+/*
+ * A CSV file that was the current one before, and that a reader may not have read to its end yet. What is to be read
+ * of it begins at `begin` (0: behind the header) and ends at mark.offset.
+ */
+typedef struct CsvBefore {
+	char *path; /* the name that it was written under; it has been renamed since, or is gone */
+	uint64_t number;
+	uint64_t begin;
+	FileMark mark; /* offset is its final length */
+	uint64_t lost; /* bytes that were committed behind that, and that are gone */
+} CsvBefore;
+
 typedef struct Checkpoint {
 	int64_t written_us;
 	char *csv_path;
 	FileMark csv; /* offset is the committed length */
+	uint64_t
+		csv_series; /* all CSV files since a first start: their numbers belong together; 0: not known */
+	uint64_t csv_number; /* grows by one per CSV file, from 1 on */
+	uint64_t
+		csv_begin; /* where its rows begin that are ours (it may have been there before); 0: behind the header */
+	size_t before_count;
+	CsvBefore *before; /* by number, without gaps: the last is csv_number - 1 */
 	uint64_t rows;
 	size_t log_count;
 	LogState *logs;
 } Checkpoint;
 
-#define CHECKPOINT_INIT ((Checkpoint){0})
+#define CHECKPOINT_INIT ((Checkpoint){.csv_number = 1})
 #define CHECKPOINT_LOGS_MAX 4096
+#define CHECKPOINT_BEFORE_MAX 4096
 
 void checkpoint_done(Checkpoint *checkpoint);
 #define _cleanup_checkpoint_ _cleanup_(checkpoint_done)
@@ -52,6 +72,18 @@ LogState *checkpoint_find_log(Checkpoint *checkpoint, const char *path);
 
 /* Adds an entry without position. 0, -ENOMEM, -EMFILE above CHECKPOINT_LOGS_MAX. */
 int checkpoint_add_log(Checkpoint *checkpoint, const char *path, LogState **ret_log);
+
+/*
+ * The current CSV becomes the last of those before, with this mark, and the next number is the current one; csv and
+ * csv_begin are the caller's to set. 0, -ENOMEM, -EMFILE above CHECKPOINT_BEFORE_MAX.
+ */
+int checkpoint_push_csv(Checkpoint *checkpoint, const FileMark *mark, uint64_t lost);
+
+/* Forgets the first n of the CSV files before. */
+void checkpoint_drop_csvs(Checkpoint *checkpoint, size_t n);
+
+/* Takes over all that `from` says of CSV files; what `checkpoint` said of them ends up there. */
+void checkpoint_swap_csvs(Checkpoint *checkpoint, Checkpoint *from);
 
 enum { CHECKPOINT_NONE = 1 };
 

@@ -63,6 +63,20 @@ static void make(Checkpoint *cp, Random *random, size_t logs)
 	cp->csv_path = strdup(paths[random_below(random, ARRAY_SIZE(paths))]);
 	MUST(cp->csv_path);
 	cp->csv = random_mark(random);
+	cp->csv_series = random_next(random);
+	cp->csv_number = 1 + random_next(random) % 1000;
+	cp->csv_begin = random_next(random);
+	for (size_t i = 0; i < logs; i++) {
+		FileMark mark = random_mark(random);
+
+		MUST(!checkpoint_push_csv(cp, &mark, random_below(random, 2)));
+		cp->csv_begin = random_next(random) >> random_below(random, 64);
+		if (random_below(random, 3))
+			continue;
+		free(cp->csv_path);
+		cp->csv_path = strdup(paths[random_below(random, ARRAY_SIZE(paths))]);
+		MUST(cp->csv_path);
+	}
 	cp->rows = random_next(random);
 	for (size_t i = 0; i < logs; i++) {
 		_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
@@ -87,6 +101,16 @@ static bool same(const Checkpoint *a, const Checkpoint *b)
 	if (a->written_us != b->written_us || strcmp(a->csv_path, b->csv_path) ||
 		!same_mark(&a->csv, &b->csv) || a->rows != b->rows || a->log_count != b->log_count)
 		return false;
+	if (a->csv_series != b->csv_series || a->csv_number != b->csv_number ||
+		a->csv_begin != b->csv_begin || a->before_count != b->before_count)
+		return false;
+	for (size_t i = 0; i < a->before_count; i++) {
+		const CsvBefore *x = &a->before[i], *y = &b->before[i];
+
+		if (strcmp(x->path, y->path) || x->number != y->number || x->begin != y->begin ||
+			x->lost != y->lost || !same_mark(&x->mark, &y->mark))
+			return false;
+	}
 	for (size_t i = 0; i < a->log_count; i++) {
 		const LogState *x = &a->logs[i], *y = &b->logs[i];
 
@@ -253,6 +277,25 @@ static const struct {
 		"a line of it"},
 	{"half the counters", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\ncounters lines=1\n"),
 		"a line of it"},
+	{"a CSV before that is the first",
+		SPAN_LITERAL(FIRST_LINE "csv x\ncsv-file number=1 begin=0 series=f\nbefore y\n"),
+		"a line of it"},
+	{"a CSV before the second",
+		SPAN_LITERAL(FIRST_LINE "csv x\ncsv-file number=2 begin=0 series=f\nbefore y\n"),
+		NULL},
+	{"a CSV without number",
+		SPAN_LITERAL(FIRST_LINE "csv x\ncsv-file number=0 begin=0 series=f\n"),
+		"a line of it"},
+	{"half a CSV", SPAN_LITERAL(FIRST_LINE "csv x\ncsv-file number=5 begin=\n"),
+		"a line of it"},
+	{"a mark of no CSV before",
+		SPAN_LITERAL(FIRST_LINE "csv x\nbefore-mark offset=9 head=9:ff tail=9:ff file=1:1 "
+					"written=-5\n"),
+		"a line of it"},
+	{"what is not known of a CSV before",
+		SPAN_LITERAL(FIRST_LINE "csv x\ncsv-file number=2 begin=0 series=f\nbefore y\n"
+					"before-name z\n"),
+		"a line of it"},
 	{"a NUL in a path", SPAN_LITERAL(FIRST_LINE "csv x\nlog a\\x00b\n"), NULL},
 };
 
@@ -328,6 +371,36 @@ static void test_files(Random *random)
 		"when it can't be saved the old one stays");
 }
 
+static void test_csvs(Random *random)
+{
+	_cleanup_checkpoint_ Checkpoint cp = CHECKPOINT_INIT, other = CHECKPOINT_INIT;
+	FileMark mark = random_mark(random);
+	bool ok = true;
+
+	cp.csv_path = strdup("a");
+	other.csv_path = strdup("b");
+	MUST(cp.csv_path && other.csv_path);
+	for (uint64_t n = 1; n <= 5; n++) {
+		cp.csv_begin = n * 10;
+		MUST(!checkpoint_push_csv(&cp, &mark, n));
+	}
+	checkpoint_drop_csvs(&cp, 0);
+	checkpoint_drop_csvs(&cp, 2);
+	for (size_t i = 0; i < cp.before_count; i++)
+		ok = ok && cp.before[i].number == i + 3 && cp.before[i].begin == (i + 3) * 10 &&
+		     cp.before[i].lost == i + 3 && !strcmp(cp.before[i].path, "a");
+	tap_ok(ok && cp.before_count == 3 && cp.csv_number == 6, "the oldest CSVs are forgotten");
+	cp.rows = 7;
+	checkpoint_swap_csvs(&other, &cp);
+	tap_ok(other.before_count == 3 && other.csv_number == 6 && !strcmp(other.csv_path, "a") &&
+			!other.rows && !cp.before_count && cp.csv_number == 1 && cp.rows == 7,
+		"what is said of CSVs is handed over");
+	while (other.before_count < CHECKPOINT_BEFORE_MAX)
+		MUST(!checkpoint_push_csv(&other, &mark, 0));
+	tap_ok(checkpoint_push_csv(&other, &mark, 0) == -EMFILE && other.csv_number == 4099,
+		"no CSV more than %d before", CHECKPOINT_BEFORE_MAX);
+}
+
 static void test_counters(void)
 {
 	Counters sum = {1, 2, 3, 4, 5, 6};
@@ -346,6 +419,7 @@ int main(void)
 	test_hostile();
 	test_random_text(&random);
 	test_files(&random);
+	test_csvs(&random);
 	test_counters();
 	return tap_done();
 }
