@@ -63,3 +63,57 @@ int mark_compare_fd(const FileMark *mark, int fd)
 		return MARK_SHORT;
 	return mark_hash(data, (size_t)n) == mark->tail_hash ? 0 : MARK_OTHER;
 }
+
+/* The last bytes that were read, at most MARK_TAIL_MAX. */
+typedef struct Recent {
+	char data[MARK_TAIL_MAX];
+	size_t len;
+} Recent;
+
+static void recent_add(Recent *recent, const char *data, size_t len)
+{
+	size_t keep;
+
+	if (len > sizeof(recent->data)) {
+		data += len - sizeof(recent->data);
+		len = sizeof(recent->data);
+	}
+	keep = MIN(recent->len, sizeof(recent->data) - len);
+	memmove(recent->data, recent->data + recent->len - keep, keep);
+	memcpy(recent->data + keep, data, len);
+	recent->len = keep + len;
+}
+
+int mark_compare_reader(const FileMark *mark, Reader *reader, uint64_t *ret_length)
+{
+	char data[16384];
+	Recent recent = {.len = 0};
+	uint64_t at = 0;
+
+	while (at < mark->offset) {
+		/* The head is looked at as soon as it is whole: most files are other ones. */
+		size_t want = at < mark->head_len ? mark->head_len - (size_t)at : sizeof(data);
+		char *to = at < mark->head_len ? data + at : data;
+		ssize_t n = reader_read(reader, to, (size_t)MIN(want, mark->offset - at));
+
+		if (n == -EBADMSG)
+			n = 0;
+		if (n < 0)
+			return (int)n;
+		if (!n)
+			break;
+		recent_add(&recent, to, (size_t)n);
+		at += (uint64_t)n;
+		if (at == mark->head_len && mark_hash(data, (size_t)at) != mark->head_hash)
+			return MARK_OTHER;
+	}
+	if (at < mark->head_len)
+		return MARK_OTHER;
+	*ret_length = at;
+	if (at < mark->offset)
+		return MARK_SHORT;
+	return mark_hash(recent.data + recent.len - mark->tail_len, mark->tail_len) ==
+			       mark->tail_hash
+		       ? 0
+		       : MARK_OTHER;
+}

@@ -7,7 +7,7 @@
  * on LVM, btrfs and NFS, and inodes are used again.
  */
 
-#include "base/base.h"
+#include "base/compress.h"
 
 #define MARK_HEAD_MAX \
 	4096              /* bytes of the file's start that are compared; fewer while it is short */
@@ -39,3 +39,9 @@ enum {
  * the start of a file fits every file.
  */
 int mark_compare_fd(const FileMark *mark, int fd);
+
+/*
+ * The same for content that is read from its start, as it must be where it is compressed. Besides, with 0 or MARK_SHORT, how
+ * many bytes up to the mark there are (what is damaged ends there).
+ */
+int mark_compare_reader(const FileMark *mark, Reader *reader, uint64_t *ret_length);

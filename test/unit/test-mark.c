@@ -108,6 +108,40 @@ static void test_edges(void)
 	tap_ok(!mark_compare_fd(&mark, fd), "the start of a file fits every file");
 }
 
+/* Content that is read from its start is told apart as an open file is, and says how much of it there is. */
+static void test_reader(Random *random)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		_cleanup_close_ int fd = open_read("log");
+		FileMark mark;
+		bool ok = true;
+
+		MUST(!mark_from_fd(fd, offsets[i], &mark));
+		for (int n = 0; n < 40; n++) {
+			_cleanup_(reader_freep) Reader *reader = NULL;
+			_cleanup_close_ int other = -1;
+			uint32_t at = random_below(random, FILE_SIZE), len = FILE_SIZE;
+			uint64_t length = 0;
+			int r, expected;
+
+			if (n & 1)
+				at = offsets[i] - random_below(random, MIN(300u, offsets[i] + 1));
+			if (n & 2)
+				len = at;
+			bytes[at % FILE_SIZE] ^= n & 4 ? 1 : 0;
+			scratch_write("other", bytes, len);
+			bytes[at % FILE_SIZE] ^= n & 4 ? 1 : 0;
+			other = open_read("other");
+			expected = mark_compare_fd(&mark, other);
+			MUST(!reader_new(dup(other), &reader));
+			r = mark_compare_reader(&mark, reader, &length);
+			ok = ok && r == expected &&
+			     (r == MARK_OTHER || length == MIN((uint64_t)len, mark.offset));
+		}
+		tap_ok(ok, "%u: a stream", offsets[i]);
+	}
+}
+
 int main(void)
 {
 	Random random = random_seeded();
@@ -118,6 +152,7 @@ int main(void)
 	scratch_write("log", bytes, FILE_SIZE);
 	test_from_fd();
 	test_compare(&random);
+	test_reader(&random);
 	test_edges();
 	return tap_done();
 }
