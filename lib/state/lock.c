@@ -14,6 +14,13 @@ int lock_file(int fd)
 	return errno == EAGAIN || errno == EACCES ? LOCK_HELD : -errno;
 }
 
+void lock_file_release(int fd)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	(void)fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 int lock_take(const char *path, const char *command, int *ret_fd, char ret_holder[LOCK_HOLDER_MAX])
 {
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -22,3 +22,6 @@ int lock_take(const char *path, const char *command, int *ret_fd, char ret_holde
 
 /* Locks the file that is open as fd, for as long as it is open. 0, LOCK_HELD, -errno. */
 int lock_file(int fd);
+
+/* Lets go of it while fd stays open. */
+void lock_file_release(int fd);

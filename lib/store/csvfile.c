@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "state/lock.h"
 #include "store/csv.h"
+#include "store/csvfind.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -39,9 +39,30 @@ const char *csvfile_path(const CsvFile *file)
 	return file->path;
 }
 
-/* No part of a row stays, neither for readers nor in front of the next row. */
+uint64_t csvfile_length(const CsvFile *file)
+{
+	return file->length;
+}
+
+/* 0, -ESTALE when it has not the length that it was left with, -errno. */
+static int check_length(const CsvFile *file)
+{
+	struct stat st;
+
+	if (fstat(file->fd, &st) < 0)
+		return -errno;
+	if (file->torn)
+		return (uint64_t)st.st_size < file->length ? -ESTALE : 0;
+	return (uint64_t)st.st_size == file->length ? 0 : -ESTALE;
+}
+
+/* No part of a row stays, neither for readers nor in front of the next row; nor does a file become longer by that. */
 static int cut_torn(CsvFile *file)
 {
+	int r = check_length(file);
+
+	if (r < 0)
+		return r;
 	if (file->torn && ftruncate(file->fd, (off_t)file->length) < 0)
 		return -errno;
 	file->torn = false;
@@ -68,6 +89,23 @@ int csvfile_flush(CsvFile *file)
 	file->length += file->buffer.len;
 	strbuf_reset(&file->buffer);
 	return 0;
+}
+
+int csvfile_check(const CsvFile *file)
+{
+	struct stat st = {0}, named;
+	int r = check_length(file);
+
+	if (r == -ESTALE)
+		return CSVFILE_CHANGED;
+	if (!r && fstat(file->fd, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	/* Where the name can't be looked at, nothing says that it is another file's. */
+	if (stat(file->path, &named) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? CSVFILE_MOVED : 0;
+	return named.st_dev == st.st_dev && named.st_ino == st.st_ino ? 0 : CSVFILE_MOVED;
 }
 
 int csvfile_sync(CsvFile *file)
@@ -154,87 +192,67 @@ static int64_t cut_back(int fd, uint64_t size, uint64_t length)
 }
 
 /*
- * Whether `name` in dir is the committed file; if so it is open then. 1 yes, 0 no, -errno. What can't be looked
- * at is not it, unless its inode says that it may be.
+ * Opens the committed file, where it was found, for cutting. 1; 0 when it is not to be cut (it is compressed, or a copy that has
+ * another's name); -EAGAIN when it is not there any more; -errno.
  */
-static int try_rotated(
-	const char *path, const FileMark *committed, int *ret_fd, struct stat *ret_st, Why *why)
+static int open_rotated(const FileMark *committed, const CsvFound *found, int *ret_fd,
+	struct stat *ret_st, Why *why)
 {
 	_cleanup_close_ int fd = -1;
-	struct stat st;
-	Why reason = {""};
+	struct stat st = {0};
 	int r;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (reader_compressed(found->reader) || (!found->same && !found->named))
 		return 0;
-	r = open_locked(path, 0, &fd, &st, &reason);
-	if (r < 0) {
-		if (st.st_ino != committed->inode)
-			return 0;
-		why_set(why, "%s", reason.text);
-		return r;
-	}
-	if (compare_committed(committed, fd, &st))
-		return 0;
+	r = open_locked(found->path, 0, &fd, &st, why);
+	if (r == -ENOENT || (!r && compare_committed(committed, fd, &st)))
+		return -EAGAIN;
+	/* Only a copy: it may be forbidden, or in use. */
+	if (r < 0)
+		return found->same ? r : 0;
 	*ret_fd = take_fd(&fd);
 	*ret_st = st;
 	return 1;
 }
 
 /*
- * Looks for the committed file under another name in its directory (it was rotated while nobody looked), the
- * inode deciding between copies, and cuts what was not committed. 1 found, 0 not, -errno.
+ * Looks for the committed file under another name in its directory (it was rotated while nobody looked), and cuts what was not
+ * committed. 1 found, 0 not, -errno.
  */
 static int find_rotated(const char *path, const FileMark *committed, uint64_t *ret_cut, Why *why)
 {
-	_cleanup_free_ char *dir = file_parent_dup(path);
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	_cleanup_close_ int found = -1;
-	struct dirent *entry;
-	uint64_t size = 0;
-	int64_t cut;
-	DIR *stream;
-	int r = 0;
+	uint64_t header = csv_header().len;
+	int r = -EAGAIN;
 
-	stream = dir ? opendir(dir) : NULL;
-	if (!stream) {
-		r = dir ? -errno : -ENOMEM;
-		why_set(why, "%s: %s", dir ? dir : path, strerror(-r));
-		return r;
-	}
-	while (r >= 0 && (errno = 0, entry = readdir(stream))) {
-		_cleanup_free_ char *other = file_join_dup(dir, entry->d_name);
+	/* What was found can be renamed before it is opened: then look again. */
+	for (int attempt = 0; attempt < 5 && r == -EAGAIN; attempt++) {
+		_cleanup_csvfound_ CsvFound found = CSV_FOUND_INIT;
 		_cleanup_close_ int fd = -1;
-		struct stat st;
+		struct stat st = {0};
+		int64_t cut;
 
-		if (!other) {
-			r = -ENOMEM;
-			break;
+		r = csvfind(path, committed, &found);
+		if (r < 0)
+			why_set(why, "%s: its rotated files can't be looked at: %s", path,
+				strerror(-r));
+		if (r < 0)
+			return r;
+		/* Without a row all CSVs are equal but for the inode. */
+		if (r || (committed->offset <= header && !found.same))
+			return 0;
+		r = open_rotated(committed, &found, &fd, &st, why);
+		if (r <= 0) {
+			r = r ? r : 1;
+			continue;
 		}
-		if (strncmp(entry->d_name, name, strlen(name)) || !entry->d_name[strlen(name)])
-			continue;
-		r = try_rotated(other, committed, &fd, &st, why);
-		if (r <= 0 || (found >= 0 && st.st_ino != committed->inode))
-			continue;
-		close_fd(&found);
-		found = take_fd(&fd);
-		size = (uint64_t)st.st_size;
-		if (st.st_ino == committed->inode)
-			break;
+		cut = cut_back(fd, (uint64_t)st.st_size, committed->offset);
+		if (cut < 0) {
+			why_set(why, "%s: can't be cut back: %s", found.path, strerror((int)-cut));
+			return (int)cut;
+		}
+		*ret_cut += (uint64_t)cut;
 	}
-	if (r >= 0 && !entry && errno)
-		r = -errno;
-	(void)closedir(stream);
-	if (r < 0 || found < 0)
-		return r;
-	cut = cut_back(found, size, committed->offset);
-	if (cut < 0) {
-		why_set(why, "%s: can't be cut back where it was rotated to: %s", path,
-			strerror((int)-cut));
-		return (int)cut;
-	}
-	*ret_cut = (uint64_t)cut;
-	return 1;
+	return r;
 }
 
 /* A file that does not end with a newline: the next row must not become part of its last line. */
@@ -249,6 +267,26 @@ static int end_last_line(CsvFile *file)
 	if (last != '\n')
 		strbuf_append_char(&file->buffer, '\n');
 	return strbuf_error(&file->buffer);
+}
+
+/*
+ * Somebody emptied the committed file, and rows came to stand at its start before that was noticed: without a header they
+ * were never committed, and are written again.
+ */
+static bool is_emptied(const CsvFile *file, const FileMark *committed, const struct stat *st)
+{
+	_cleanup_strbuf_ StrBuf line = STRBUF_INIT, scratch = STRBUF_INIT;
+	const size_t max = 65536;
+	char *data = strbuf_reserve(&line, max);
+	const char *end;
+	ssize_t n;
+	Row row;
+
+	if (!committed || st->st_ino != committed->inode || !data)
+		return false;
+	n = file_pread_full(file->fd, data, max, 0);
+	end = n > 0 ? memchr(data, '\n', (size_t)n) : NULL;
+	return end && !csv_parse_row((Span){data, (size_t)(end - data)}, &scratch, &row, NULL);
 }
 
 /* The file has the committed name and is not the committed file, or not all of it. */
@@ -275,6 +313,10 @@ static int classify(CsvFile *file, const FileMark *committed, const struct stat 
 	int r = check_header(file->fd, file->length);
 	int64_t bytes;
 
+	if (r == -EBADMSG && is_emptied(file, committed, st)) {
+		*cut = file->length;
+		r = 1;
+	}
 	if (r < 0) {
 		why_set(why,
 			r == -EBADMSG ? "%s: does not start with the header of this program's CSV"
@@ -370,4 +412,66 @@ int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file
 	*ret_start = start;
 	*ret_cut_bytes = cut;
 	return 0;
+}
+
+/* What was flushed but not committed goes back in front of the buffer, and is cut. */
+static int take_back(CsvFile *file, uint64_t committed)
+{
+	_cleanup_strbuf_ StrBuf rows = STRBUF_INIT;
+	size_t len = (size_t)(file->length - committed);
+	char *data = strbuf_reserve(&rows, len);
+	ssize_t n;
+	int r = cut_torn(file);
+
+	if (r < 0 || !data)
+		return r < 0 ? r : strbuf_error(&rows);
+	if (strbuf_error(&file->buffer))
+		return strbuf_error(&file->buffer);
+	n = file_pread_full(file->fd, data, len, (off_t)committed);
+	if (n < 0 || (size_t)n < len)
+		return n < 0 ? (int)n : -ESTALE;
+	rows.len = len;
+	strbuf_append(&rows, strbuf_text(&file->buffer), file->buffer.len);
+	if (strbuf_error(&rows))
+		return strbuf_error(&rows);
+	/* Whatever fails from here on: these rows are written again, by this process or from the log. */
+	if (ftruncate(file->fd, (off_t)committed) < 0)
+		return -errno;
+	strbuf_done(&file->buffer);
+	file->buffer = rows;
+	rows = STRBUF_INIT;
+	file->length = committed;
+	return fsync(file->fd) < 0 ? -errno : 0;
+}
+
+int csvfile_open_next(CsvFile *file, const FileMark *committed, CsvFile **ret_next,
+	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why)
+{
+	int r = committed->offset <= file->length ? 0 : -ESTALE;
+
+	if (!r && file->length > committed->offset)
+		r = take_back(file, committed->offset);
+	if (r < 0) {
+		why_set(ret_why, "%s: can't be cut back where it was moved to: %s", file->path,
+			strerror(-r));
+		return r;
+	}
+	/* The next one is opened as at a start, which looks at this one, too: it must not find a writer there. */
+	lock_file_release(file->fd);
+	r = csvfile_open(file->path, committed, ret_next, ret_start, ret_cut_bytes, ret_why);
+	if (r < 0)
+		(void)lock_file(file->fd);
+	return r;
+}
+
+void csvfile_replace(CsvFile *file, CsvFile *next_take)
+{
+	strbuf_append(&next_take->buffer, strbuf_text(&file->buffer), file->buffer.len);
+	if (strbuf_error(&file->buffer) && !next_take->buffer.error)
+		next_take->buffer.error = strbuf_error(&file->buffer);
+	(void)close(file->fd);
+	strbuf_done(&file->buffer);
+	free(file->path);
+	*file = *next_take;
+	free(next_take);
 }

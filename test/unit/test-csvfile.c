@@ -282,7 +282,7 @@ static void test_rotated(void)
 		"no other file is touched");
 	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "rotated, a new one, nothing to cut"));
 	MUST(!rename(PATH "-20261122", "renamed.csv"));
-	csvfile_free(open_as(&mark, CSV_FOREIGN, 0, "renamed to a name that is not the CSV's"));
+	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "renamed to a name that is not the CSV's"));
 	tap_ok(holds("another.csv", 14), "no other file is touched");
 	MUST(!rename("renamed.csv", PATH "-20261122"));
 	scratch_write(PATH, other.data, other.len);
