@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "state/checkpoint.h"
 
-#include "base/file.h"
-#include "base/hash.h"
 #include "base/utf8.h"
+#include "state/frame.h"
 
 #include <inttypes.h>
 
-#define FORMAT_NAME "maillogsentinel-checkpoint"
+#define FORMAT_NAME "checkpoint"
 #define FORMAT_VERSION 1
-#define FILE_MAX ((size_t)16 << 20)
-#define CHECKSUM_LINE_LEN (sizeof("checksum 0123456789abcdef\n") - 1)
 
 void counters_add(Counters *counters, const Counters *more)
 {
@@ -154,16 +151,11 @@ static void append_csvs(StrBuf *sb, const Checkpoint *checkpoint)
 	}
 }
 
-static void append_checksum(StrBuf *sb, const char *data, size_t len)
-{
-	strbuf_appendf(sb, "checksum %016" PRIx64 "\n", hash_bytes(HASH_KEY_FIXED, data, len));
-}
-
 int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 
-	strbuf_appendf(&sb, "%s %d\n", FORMAT_NAME, FORMAT_VERSION);
+	frame_begin(&sb, FORMAT_NAME, FORMAT_VERSION);
 	strbuf_appendf(&sb, "written %" PRId64 "\n", checkpoint->written_us);
 	append_csvs(&sb, checkpoint);
 	strbuf_appendf(&sb, "rows %" PRIu64 "\n", checkpoint->rows);
@@ -181,13 +173,7 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 			log->counters.lines, log->counters.failures, log->counters.successes,
 			log->counters.outages, log->counters.aborted, log->counters.skipped);
 	}
-	append_checksum(&sb, sb.data, strbuf_error(&sb) ? 0 : sb.len);
-	if (strbuf_error(&sb))
-		return strbuf_error(&sb);
-	/* It could be written but never be read again. */
-	if (sb.len > FILE_MAX)
-		return -EFBIG;
-	return file_replace(path, sb.data, sb.len, 0600);
+	return frame_save(path, &sb);
 }
 
 /*
@@ -323,42 +309,6 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 		return read_counters(value, &(*log)->counters) ? 0 : -EBADMSG;
 	return -EBADMSG;
 }
-
-/*
- * The first line and the checksum; cuts the checksum line off. 0, -ENOMEM, or -EBADMSG with *ret_why. The
- * version comes first: how a newer one is summed up is not known.
- */
-static int check_frame(StrBuf *sb, Why *ret_why)
-{
-	_cleanup_strbuf_ StrBuf expected = STRBUF_INIT;
-	size_t len = sb->len > CHECKSUM_LINE_LEN ? sb->len - CHECKSUM_LINE_LEN : 0;
-	uint64_t version = 0;
-
-	if (!span_starts_with((Span){strbuf_text(sb), sb->len}, FORMAT_NAME " ") ||
-		sscanf(sb->data + sizeof(FORMAT_NAME), "%" SCNu64, &version) != 1 || !version) {
-		why_set(ret_why, "not a checkpoint of this program");
-		return -EBADMSG;
-	}
-	if (version > FORMAT_VERSION) {
-		why_set(ret_why,
-			"written by a newer version of this program (format %" PRIu64
-			", known is %d)",
-			version, FORMAT_VERSION);
-		return -EBADMSG;
-	}
-	append_checksum(&expected, sb->data, len);
-	if (strbuf_error(&expected)) {
-		why_set(ret_why, "%s", strerror(-strbuf_error(&expected)));
-		return strbuf_error(&expected);
-	}
-	if (expected.len != sb->len - len || memcmp(sb->data + len, expected.data, expected.len)) {
-		why_set(ret_why, "torn or changed: its checksum is wrong");
-		return -EBADMSG;
-	}
-	sb->data[len] = '\0';
-	sb->len = len;
-	return 0;
-}
 /* NOLINTEND(cert-err34-c) */
 
 int checkpoint_load(const char *path, Checkpoint *ret_checkpoint, Why *ret_why)
@@ -366,29 +316,17 @@ int checkpoint_load(const char *path, Checkpoint *ret_checkpoint, Why *ret_why)
 	_cleanup_checkpoint_ Checkpoint cp = CHECKPOINT_INIT;
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	LogState *log = NULL;
-	char *line, *next;
-	int r;
+	char *line = NULL;
+	size_t at = 0;
+	int r = frame_load(path, FORMAT_NAME, FORMAT_VERSION, &sb, ret_why);
 
-	r = file_read(path, FILE_MAX, &sb);
-	if (r == -ENOENT)
-		return CHECKPOINT_NONE;
-	if (r < 0) {
-		why_set(ret_why, "%s", strerror(-r));
-		return r;
-	}
-	r = check_frame(&sb, ret_why);
-	if (r < 0)
-		return r;
-	for (line = sb.data; line < sb.data + sb.len && !r; line = next) {
-		next = memchr(line, '\n', (size_t)(sb.data + sb.len - line));
-		if (!next || memchr(line, '\0', (size_t)(next - line))) {
-			r = -EBADMSG;
-			break;
-		}
-		*next++ = '\0';
-		if (line != sb.data)
+	if (r)
+		return r == FRAME_NONE ? CHECKPOINT_NONE : r;
+	do {
+		r = frame_line(&sb, &at, &line);
+		if (!r && line)
 			r = read_line(&cp, &log, line);
-	}
+	} while (!r && line);
 	if (!r)
 		r = cp.csv_path ? number_befores(&cp) : -EBADMSG;
 	if (r < 0) {

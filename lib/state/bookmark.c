@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "state/bookmark.h"
+
+#include "state/frame.h"
+
+#include <inttypes.h>
+
+#define FORMAT_NAME "bookmark"
+#define FORMAT_VERSION 1
+
+const char *const bookmark_readers[] = {"report", "sql-export", NULL};
+
+/* state_dir/READER.what, heap memory; NULL when out of memory. */
+static char *path_dup(const char *state_dir, const char *reader, const char *what)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+
+	strbuf_appendf(&sb, "%s/%s.%s", state_dir, reader, what);
+	return strbuf_take(&sb);
+}
+
+int bookmark_lock(const char *state_dir, const char *reader, const char *command, int *ret_fd,
+	char ret_holder[LOCK_HOLDER_MAX])
+{
+	_cleanup_free_ char *path = path_dup(state_dir, reader, "lock");
+
+	return path ? lock_take(path, command, ret_fd, ret_holder) : -ENOMEM;
+}
+
+int bookmark_save(const char *state_dir, const char *reader, const Bookmark *bookmark)
+{
+	_cleanup_free_ char *path = path_dup(state_dir, reader, "offset");
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+
+	if (!path)
+		return -ENOMEM;
+	frame_begin(&sb, FORMAT_NAME, FORMAT_VERSION);
+	strbuf_appendf(&sb, "written %" PRId64 "\n", bookmark->written_us);
+	strbuf_appendf(&sb, "csv number=%" PRIu64 " offset=%" PRIu64 " series=%016" PRIx64 "\n",
+		bookmark->place.number, bookmark->place.offset, bookmark->place.series);
+	return frame_save(path, &sb);
+}
+
+/* The checksum has told that this program wrote the numbers: none is out of range. NOLINTBEGIN(cert-err34-c) */
+static int read_line(const char *line, Bookmark *bookmark, bool *ret_has_place)
+{
+	CsvPlace *place = &bookmark->place;
+	int end = 0;
+
+	if (sscanf(line, "written %" SCNd64 "%n", &bookmark->written_us, &end) == 1 && !line[end])
+		return 0;
+	if (sscanf(line, "csv number=%" SCNu64 " offset=%" SCNu64 " series=%" SCNx64 "%n",
+		    &place->number, &place->offset, &place->series, &end) != 3 ||
+		line[end] || !place->number)
+		return -EBADMSG;
+	*ret_has_place = true;
+	return 0;
+}
+/* NOLINTEND(cert-err34-c) */
+
+int bookmark_load(const char *state_dir, const char *reader, Bookmark *ret_bookmark, Why *ret_why)
+{
+	_cleanup_free_ char *path = path_dup(state_dir, reader, "offset");
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	Bookmark bookmark = {.written_us = 0};
+	bool has_place = false;
+	char *line = NULL;
+	size_t at = 0;
+	int r = path ? frame_load(path, FORMAT_NAME, FORMAT_VERSION, &sb, ret_why) : -ENOMEM;
+
+	if (r)
+		return r == FRAME_NONE ? BOOKMARK_NONE : r;
+	do {
+		r = frame_line(&sb, &at, &line);
+		if (!r && line)
+			r = read_line(line, &bookmark, &has_place);
+	} while (!r && line);
+	if (r < 0 || !has_place) {
+		why_set(ret_why, "a line of it can't be read");
+		return -EBADMSG;
+	}
+	*ret_bookmark = bookmark;
+	return 0;
+}
