@@ -250,6 +250,20 @@ static int read_before(int fd, ArchivePlace *place)
 	return 0;
 }
 
+/*
+ * Whether the bytes read before the place are the marked ones: since the file was compared it can have been
+ * truncated and have grown again. Of one that has become shorter only the start is known.
+ */
+static bool is_marked(const ArchivePlace *place, const FileMark *mark, bool shorter)
+{
+	if (place->head_len >= mark->head_len &&
+		mark_hash(place->head, mark->head_len) != mark->head_hash)
+		return false;
+	return shorter || (place->history_len >= mark->tail_len &&
+				  mark_hash(place->history + place->history_len - mark->tail_len,
+					  mark->tail_len) == mark->tail_hash);
+}
+
 /* A damaged stream is not empty: so it is opened, and reported. */
 static bool stream_is_empty(const Sibling *file)
 {
@@ -290,6 +304,8 @@ static int open_place(
 		place->offset = shorter ? (uint64_t)st.st_size : mark->offset;
 	place->at_end = (uint64_t)st.st_size <= place->offset;
 	r = read_before(reader_fd(place->reader), place);
+	if (!r && mark && !is_marked(place, mark, shorter))
+		r = -ESTALE;
 	return r < 0 ? r : reader_skip(place->reader, place->offset);
 }
 
