@@ -106,7 +106,8 @@ static int compare_times(const void *left, const void *right)
 		return (a->kind == SIBLING_LOG) - (b->kind == SIBLING_LOG);
 	if (a->written_us != b->written_us)
 		return a->written_us < b->written_us ? -1 : 1;
-	return strcmp(a->path, b->path);
+	/* Two rotations within a tick of the kernel's clock. */
+	return compare_names(left, right);
 }
 
 static int add_file(SiblingList *list, const char *dir, const char *name, const Sibling *how)

@@ -112,7 +112,7 @@ static void test_names(void)
 	expect("mail.log", "mail.log.4", "directories, FIFOs and links to nowhere are none");
 }
 
-/* Files in the order in which they are made (and so of their times), and how they are listed. */
+/* Files in the order in which they are made (and so of their times, the same as before with a +), and how they are listed. */
 static const struct {
 	const char *name;
 	const char *made;
@@ -132,6 +132,9 @@ static const struct {
 		"mail.log-1795352406.gz mail.log-1795352407 mail.log"},
 	{"both, by time", "mail.log.2 mail.log-20261122 mail.log.1 mail.log mail.log-20200101",
 		"mail.log.2 mail.log-20261122 mail.log.1 mail.log-20200101 mail.log"},
+	{"both, some of the same time",
+		"mail.log-20261122 mail.log.1 +mail.log.10 +mail.log.2 mail.log",
+		"mail.log-20261122 mail.log.10 mail.log.2 mail.log.1 mail.log"},
 	{"being compressed", "mail.log.1 mail.log.1.gz mail.log", "mail.log.1 mail.log"},
 	{"being compressed, with a date",
 		"mail.log-20261122 mail.log-20261122.xz mail.log-20261121.gz mail.log",
@@ -155,6 +158,10 @@ static void test_orders(void)
 		MUST(made);
 		scratch_empty();
 		while ((name = strsep(&rest, " "))) {
+			if (*name == '+') {
+				name++;
+				now_s--;
+			}
 			scratch_text(name, "x\n");
 			touch(name);
 		}
