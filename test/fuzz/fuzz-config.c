@@ -8,19 +8,8 @@
 #include "fuzz.h"
 
 #include "base/number.h"
-#include "base/utf8.h"
 #include "daemon/config-scan.h"
 #include "daemon/config.h"
-
-static void check_printable(Span text)
-{
-	for (size_t i = 0, n; i < text.len; i += n) {
-		uint32_t cp;
-
-		n = utf8_decode(text.data + i, text.len - i, &cp);
-		HOLDS(n && cp >= 0x20 && (cp < 0x7f || cp > 0x9f));
-	}
-}
 
 /* "PATH:12: why" or "PATH: why" a line. */
 static void check_errors(const StrBuf *errors, const char *path)
@@ -35,7 +24,7 @@ static void check_errors(const StrBuf *errors, const char *path)
 		uint64_t line = 0;
 
 		HOLDS(newline);
-		check_printable((Span){p, (size_t)(newline - p)});
+		HOLDS(fuzz_is_printable((Span){p, (size_t)(newline - p)}));
 		HOLDS((size_t)(newline - p) > n + 2 && !memcmp(p, path, n) && p[n] == ':');
 		digits = strspn(p + n + 1, "0123456789");
 		HOLDS(!digits || !number_parse_u64((Span){p + n + 1, digits}, 1 << 20, &line));

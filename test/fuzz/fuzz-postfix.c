@@ -8,7 +8,6 @@
 #include "fuzz.h"
 
 #include "../unit/parse-invariants.h"
-#include "base/utf8.h"
 #include "store/csv.h"
 
 static void check_row(const AuthEvent *event)

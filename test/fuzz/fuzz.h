@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 #define FUZZ_TARGET(name)                                  \
 	int fuzz_##name(const uint8_t *data, size_t size); \
@@ -55,6 +56,19 @@ __attribute__((unused)) static uint64_t fuzz_take(FuzzInput *input, unsigned n)
 __attribute__((unused)) static Span fuzz_rest(const FuzzInput *input)
 {
 	return input->size ? (Span){(const char *)input->data, input->size} : SPAN_LITERAL("");
+}
+
+/* Whether it can be shown anywhere: UTF-8 without control characters. */
+__attribute__((unused)) static bool fuzz_is_printable(Span text)
+{
+	for (size_t i = 0, n; i < text.len; i += n) {
+		uint32_t cp;
+
+		n = utf8_decode(text.data + i, text.len - i, &cp);
+		if (!n || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f))
+			return false;
+	}
+	return true;
 }
 
 /* The path of a file in memory that holds the bytes until the next call. */
