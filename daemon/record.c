@@ -192,6 +192,7 @@ int record_open(const Config *config, const char *command, Record **ret_record, 
 	if (!record)
 		return fail_errno(ret_why, config->paths.state_dir, -ENOMEM);
 	record->lock_fd = -1;
+	record->checkpoint = CHECKPOINT_INIT;
 	r = check_directory(config->paths.state_dir, ret_why);
 	if (!r)
 		r = check_directory(config->paths.working_dir, ret_why);
