@@ -172,14 +172,15 @@ static bool is_known(void *userdata, const char *path)
 	return found && found->known;
 }
 
-static void take_one(Discover *discover, const GlobLog *log, Found *found)
+/* 0 or -ENOMEM. */
+static int take_one(Discover *discover, const GlobLog *log, Found *found)
 {
 	bool twin = log->twin_of;
 	int r;
 
 	/* The same name again, as a list and its patterns overlap. */
 	if (twin && !strcmp(log->twin_of, log->path))
-		return;
+		return 0;
 	if (found->followed && twin != found->held) {
 		found->held = twin;
 		if (twin)
@@ -196,8 +197,10 @@ static void take_one(Discover *discover, const GlobLog *log, Found *found)
 		found->said = true;
 	}
 	if (twin || found->followed)
-		return;
+		return 0;
 	r = discover->callbacks.found(discover->callbacks.userdata, log->path);
+	if (r == -ENOMEM)
+		return r;
 	if (!r) {
 		found->followed = found->known = true;
 	} else if (r != -EMFILE && !found->said) {
@@ -206,6 +209,7 @@ static void take_one(Discover *discover, const GlobLog *log, Found *found)
 	}
 	if (r == -EMFILE)
 		discover->too_many++;
+	return 0;
 }
 
 /* Watches all places where a log may appear. What has appeared since the look is seen by the next one. */
@@ -249,9 +253,9 @@ int discover_look(Discover *discover)
 	for (size_t i = 0; i < list.count; i++) {
 		Found *found = enter(discover, list.logs[i].path);
 
-		if (!found)
-			return -ENOMEM;
-		take_one(discover, &list.logs[i], found);
+		r = found ? take_one(discover, &list.logs[i], found) : -ENOMEM;
+		if (r < 0)
+			return r;
 	}
 	watch_places(discover, &list);
 	return 0;

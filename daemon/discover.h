@@ -14,7 +14,7 @@ typedef struct Discover Discover;
 typedef struct DiscoverCallbacks {
 	/* Whether something was read of the log by an earlier process: of two names of one file it is the one that goes on. */
 	bool (*is_known)(void *userdata, const char *path);
-	/* Follow this one, too. 0 or -errno: it is said, and tried again at the next look. */
+	/* Follow this one, too. 0 or -errno: it is tried again at the next look, and said unless it is -ENOMEM. */
 	int (*found)(void *userdata, const char *path);
 	/* A log that is followed is (hold), or is no longer, the same file as another one: it must not be read beside that. */
 	void (*hold)(void *userdata, const char *path, bool hold);

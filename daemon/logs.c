@@ -170,6 +170,11 @@ int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_u
 		     : add_tail(logs, tail, state->has_position ? state->position.written_us : 0);
 }
 
+void logs_take_back(Logs *logs)
+{
+	tail_free(logs->logs[--logs->count].tail);
+}
+
 int logs_add_file(Logs *logs, const char *name)
 {
 	bool is_stdin = !strcmp(name, "-");

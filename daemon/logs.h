@@ -34,6 +34,9 @@ DEFINE_CLEANUP(Logs *, logs_freep, logs_free)
 /* Adds the log that is followed as path, from where state says. 0 or -ENOMEM. */
 int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us);
 
+/* Forgets the log that was added last, and was not read yet. */
+void logs_take_back(Logs *logs);
+
 /* Adds one file ("-" is stdin) that is read to its end. 0 or -errno. */
 int logs_add_file(Logs *logs, const char *name);
 

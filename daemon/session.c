@@ -433,8 +433,11 @@ static int open_log(void *userdata, const char *path)
 	if (r)
 		return r;
 	states[count] = (size_t)(state - checkpoint->logs);
-	return pipeline_add_log(
-		session->pipeline, logs_tail(session->logs, count), &state->counters);
+	r = pipeline_add_log(session->pipeline, logs_tail(session->logs, count), &state->counters);
+	/* Both count the same logs. */
+	if (r)
+		logs_take_back(session->logs);
+	return r;
 }
 
 static bool is_known(void *userdata, const char *path)
@@ -528,6 +531,7 @@ int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
 	if (!session)
 		return fail_start(ret_why, "session", -ENOMEM);
 	session->options = *options;
+	session->peeked = CHECKPOINT_INIT;
 	session->config = config;
 	session->callbacks = *callbacks;
 	session->loop = loop;
