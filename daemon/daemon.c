@@ -324,7 +324,7 @@ static int open_status(Daemon *daemon)
 		r = status_keeper_new(
 			daemon->loop, daemon->config, fill_status, daemon, &daemon->keeper);
 	if (r < 0)
-		log_error("%s", strerror(-r));
+		log_error("status: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
@@ -346,7 +346,7 @@ static int start(Daemon *daemon)
 	if (!r)
 		r = start_session(daemon, &why);
 	if (r && strbuf_error(&why))
-		log_error("%s", strerror(ENOMEM));
+		log_error("start: %s", strerror(ENOMEM));
 	else if (why.len)
 		log_error("%s", strbuf_text(&why));
 	return r;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/loop.h"
 
+#include "daemon/command.h"
+#include "daemon/log.h"
+
 #include <ev.h>
 
 typedef struct FdWatcher {
@@ -31,12 +34,33 @@ struct LoopTimer {
 	void *userdata;
 };
 
+/*
+ * libev aborts when there is no memory, which looks like a crash. An end at any moment loses nothing, so it is at
+ * least one that says why.
+ */
+static void *allocate(void *pointer, long size)
+{
+	void *memory;
+
+	if (size <= 0) {
+		free(pointer);
+		return NULL;
+	}
+	memory = realloc(pointer, (size_t)size);
+	if (!memory) {
+		log_error("event loop: %s", strerror(ENOMEM));
+		_exit(EXIT_FAILED);
+	}
+	return memory;
+}
+
 int loop_new(Loop **ret_loop)
 {
 	Loop *loop = calloc(1, sizeof(*loop));
 
 	if (!loop)
 		return -ENOMEM;
+	ev_set_allocator(allocate);
 	loop->ev = ev_default_loop(EVFLAG_NOENV);
 	if (!loop->ev) {
 		free(loop);

@@ -128,7 +128,7 @@ static int run_command(const Command *command, const char *config_path, int argc
 	int c;
 
 	if (!values) {
-		fprintf(stderr, "maillogsentinel: %s\n", strerror(ENOMEM));
+		fprintf(stderr, "maillogsentinel: %s: %s\n", command->name, strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
 	fill_getopt(command->options, longs, letters);
