@@ -17,6 +17,7 @@
 #define INPUT_SIZE ((size_t)65536)
 #define XZ_MEMORY_MAX ((uint64_t)256 << 20)
 #define ZSTD_FRAME_START ((size_t)5) /* bytes that begin a frame: magic number and descriptor */
+#define ZSTD_BLOCK_HEADER ((size_t)3)
 
 typedef enum Format {
 	FORMAT_PLAIN,
@@ -40,8 +41,8 @@ struct Reader {
 #endif
 #if HAVE_ZSTD
 	ZSTD_DStream *zstd;
-	size_t zstd_wants; /* bytes up to the end of the next block */
-	bool zstd_holds;   /* it may have decoded more than there was room for */
+	size_t zstd_wants; /* bytes up to the end of the next block, mostly with the header of the one behind it */
+	bool zstd_holds; /* it may have decoded more than there was room for */
 #endif
 	size_t at, len;
 	unsigned char input[INPUT_SIZE];
@@ -232,10 +233,12 @@ static ssize_t decode_xz(Reader *reader, unsigned char *data, size_t len)
 static ssize_t decode_zstd(Reader *reader, unsigned char *data, size_t len)
 {
 	/*
-	 * Block by block, and what it holds of the last one before any of the next: in a call that ends with an error, all that
-	 * came before the bad one is lost too.
+	 * Block by block, without the next one's header, and what it holds of the last block before all that: in a call that
+	 * ends with an error, what was decoded before is lost too.
 	 */
-	size_t have = MIN(reader->len - reader->at, reader->zstd_wants);
+	size_t wants = reader->zstd_wants;
+	size_t have = MIN(reader->len - reader->at,
+		wants > ZSTD_BLOCK_HEADER ? wants - ZSTD_BLOCK_HEADER : wants);
 	ZSTD_inBuffer in = {reader->input + reader->at, reader->zstd_holds ? 0 : have, 0};
 	ZSTD_outBuffer out = {data, len, 0};
 	size_t r = ZSTD_decompressStream(reader->zstd, &out, &in);
