@@ -25,7 +25,7 @@ noise() {
 # Prints name and number of each error that a call of the kind can return; 0 does half of the work.
 errors_of() { # KIND
 	case $1 in
-	write) printf 'ENOSPC 28\nEIO 5\nshort 0\n' ;;
+	write) printf 'ENOSPC 28\nEDQUOT 122\nEIO 5\nshort 0\n' ;;
 	fsync | fdatasync | rename) printf 'EIO 5\nENOSPC 28\n' ;;
 	ftruncate) printf 'EIO 5\n' ;;
 	open) printf 'EMFILE 24\nEIO 5\n' ;;
