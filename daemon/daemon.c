@@ -9,6 +9,7 @@
 #include "daemon/logs.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
+#include "daemon/progress.h"
 #include "daemon/resolver.h"
 #include "daemon/session.h"
 #include "daemon/status-keeper.h"
@@ -17,7 +18,6 @@
 #include <signal.h>
 
 #define STOP_DEADLINE_MS 10000
-#define HEAD_STUCK_MS 120000 /* longer than any deadline of a lookup */
 #define REOPEN_MIN_MS \
 	1000 /* the first wait before a session is opened again; each is twice as long */
 #define REOPEN_MAX_MS 30000
@@ -39,8 +39,7 @@ typedef struct Daemon {
 
 	bool stopping;     /* a signal came: nothing is read any more */
 	bool ready;        /* systemd was told */
-	uint64_t moved_ms; /* for the watchdog: when did the FIFO last move */
-	size_t waiting_before;
+	Progress progress; /* for the watchdog */
 	int exit_status;
 } Daemon;
 
@@ -195,15 +194,13 @@ static void on_signal(void *userdata, int signal)
 	session_drain(daemon->session);
 }
 
-/* A head that waits past every deadline is a bug that the watchdog may kill. A pause that was said is none. */
 static bool is_moving(Daemon *daemon, uint64_t now_ms)
 {
-	size_t waiting = daemon->broken ? 0 : session_waiting(daemon->session);
-
-	if (!waiting || waiting != daemon->waiting_before || session_is_paused(daemon->session))
-		daemon->moved_ms = now_ms;
-	daemon->waiting_before = waiting;
-	return now_ms - daemon->moved_ms < HEAD_STUCK_MS;
+	/* Without a session it waits for room on the disk or the like, which was said. */
+	if (daemon->broken)
+		return progress_is_made(&daemon->progress, 0, 0, true, now_ms);
+	return progress_is_made(&daemon->progress, session_waiting(daemon->session),
+		session_rows(daemon->session), session_is_paused(daemon->session), now_ms);
 }
 
 /* The one timer of the idle daemon: feeds the watchdog, and looks at the logs in case no event came. */

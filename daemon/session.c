@@ -661,6 +661,11 @@ size_t session_waiting(const Session *session)
 	return pipeline_waiting(session->pipeline);
 }
 
+uint64_t session_rows(const Session *session)
+{
+	return pipeline_rows(session->pipeline);
+}
+
 void session_status(const Session *session, Status *status)
 {
 	size_t count;

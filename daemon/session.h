@@ -63,6 +63,8 @@ int session_finish(Session *session, int exit_status);
 
 /* Failures that wait for their names. */
 size_t session_waiting(const Session *session);
+/* Rows that were written since it was opened. */
+uint64_t session_rows(const Session *session);
 
 /* What status says of the logs and of what is written. The logs are status's to free. */
 void session_status(const Session *session, Status *status);
