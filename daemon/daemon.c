@@ -16,7 +16,9 @@
 #include "daemon/warnings.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
+#define OPEN_FILES_MAX 65536
 #define STOP_DEADLINE_MS 10000
 #define REOPEN_MIN_MS \
 	1000 /* the first wait before a session is opened again; each is twice as long */
@@ -288,6 +290,17 @@ static void on_reopen(void *userdata)
 	reopen_later(daemon, strbuf_error(&why) ? strerror(ENOMEM) : strbuf_text(&why));
 }
 
+/* One for each log: as many as the system lets. */
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = MAX(limit.rlim_cur, MIN(limit.rlim_max, (rlim_t)OPEN_FILES_MAX));
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_loop(Daemon *daemon)
 {
 	struct {
@@ -328,8 +341,10 @@ static int open_status(Daemon *daemon)
 static int start(Daemon *daemon)
 {
 	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
-	int r = open_loop(daemon);
+	int r;
 
+	raise_open_files();
+	r = open_loop(daemon);
 	if (!r)
 		r = open_status(daemon);
 	if (r)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define LOST_KEPT_US ((int64_t)24 * 3600 * 1000000)
@@ -18,11 +19,19 @@
 
 #define MOVING_MS 2000
 
+#define OPEN_RESERVE 128
+#define OPEN_MAX_UNKNOWN 512
+/* Fewer buffers than that may stay as large as they are. */
+#define BUFFERS_KEPT 8
+
 typedef struct Log {
 	Tail *tail;
 	bool idle;
 	bool held;
-	int error; /* why it can't be read */
+	bool closed; /* for another one's sake, when it was so: */
+	struct stat closed_st;
+	bool starved; /* no file may be opened, until one that is open is at its end */
+	int error;    /* why it can't be read */
 	uint64_t
 		moving_ms; /* since when its files are being renamed all the time; 0: they are not */
 	int watch_error;   /* why it can't be watched */
@@ -41,6 +50,9 @@ struct Logs {
 	Moment *moment;
 	Log *logs;
 	size_t count;
+	size_t open, open_max; /* files that are, or may be */
+	size_t hand;           /* where to look for one that can be closed */
+	bool starving;         /* some log is starved */
 };
 
 #define KEY_MAX (PATH_MAX + 16)
@@ -92,6 +104,16 @@ static void on_watch(void *userdata, int fd, unsigned events)
 	logs->options.changed(logs->options.userdata);
 }
 
+/* As many as this process may have, but for those that it needs for all else. */
+static size_t find_open_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return OPEN_MAX_UNKNOWN;
+	return (size_t)(limit.rlim_cur - MIN(limit.rlim_cur / 2, (rlim_t)OPEN_RESERVE));
+}
+
 int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs)
 {
 	Logs *logs = calloc(1, sizeof(*logs));
@@ -99,7 +121,7 @@ int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs)
 
 	if (!logs)
 		return -ENOMEM;
-	*logs = (Logs){.loop = loop, .options = *options};
+	*logs = (Logs){.loop = loop, .options = *options, .open_max = find_open_max()};
 	if (moment_new(&logs->moment) < 0) {
 		logs_free(logs);
 		return -ENOMEM;
@@ -143,7 +165,7 @@ static void on_notice(void *userdata, bool warning, const char *text)
 
 static int add_tail(Logs *logs, Tail *tail_take, int64_t silent_us)
 {
-	Log *array = reallocarray(logs->logs, logs->count + 1, sizeof(*array));
+	Log *array = array_grow(logs->logs, logs->count, sizeof(*array));
 	int64_t now_us = loop_wall_us();
 
 	if (!array) {
@@ -215,6 +237,19 @@ bool logs_held(const Logs *logs, size_t index)
 	return logs->logs[index].held;
 }
 
+bool logs_missing(const Logs *logs, size_t index)
+{
+	const Log *log = &logs->logs[index];
+
+	return tail_fd(log->tail) < 0 && !log->held && !log->closed;
+}
+
+void logs_rest(Logs *logs, size_t index)
+{
+	if (logs->count > BUFFERS_KEPT)
+		tail_release(logs->logs[index].tail);
+}
+
 bool logs_all_idle(const Logs *logs)
 {
 	for (size_t i = 0; i < logs->count; i++)
@@ -235,10 +270,21 @@ int logs_waiting(const Logs *logs, const char **ret_path)
 	return 0;
 }
 
+/* To open what was closed only to find that nothing has happened would close others. */
+static bool is_unchanged(const Log *log)
+{
+	struct stat st;
+
+	return log->closed && !stat(tail_path(log->tail), &st) &&
+	       st.st_ino == log->closed_st.st_ino && st.st_size == log->closed_st.st_size &&
+	       st.st_mtim.tv_sec == log->closed_st.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == log->closed_st.st_mtim.tv_nsec;
+}
+
 void logs_wake(Logs *logs)
 {
 	for (size_t i = 0; i < logs->count; i++)
-		logs->logs[i].idle = false;
+		logs->logs[i].idle = is_unchanged(&logs->logs[i]);
 }
 
 int64_t logs_read_us(const Logs *logs, size_t index)
@@ -315,6 +361,7 @@ static void check_silence(Logs *logs, Log *log, int64_t now_us)
 
 void logs_check(Logs *logs, int64_t now_us)
 {
+	size_t starved = 0;
 	int watch_error = 0;
 
 	for (size_t i = 0; i < logs->count; i++) {
@@ -324,15 +371,76 @@ void logs_check(Logs *logs, int64_t now_us)
 		check_events(logs, log, now_us);
 		check_silence(logs, log, now_us);
 		watch_error = watch_error ? watch_error : log->watch_error;
+		starved += log->starved;
 	}
 	if (watch_error)
 		warn_of_watch(logs, watch_error);
 	else if (logs->watch)
 		warnings_clear(logs->options.warnings, "inotify", "inotify: works again");
+	if (starved)
+		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING, "open-files", now_us,
+			"only %zu logs can be open at once, and none of them is at its end; others "
+			"wait",
+			logs->open_max);
+	else
+		warnings_clear(logs->options.warnings, "open-files", "all logs are read again");
 	warnings_forget(logs->options.warnings, "lost:", now_us - LOST_KEPT_US);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
+
+/*
+ * Another file may be opened, after an idle log's was closed if need be. What happened to that since it was read is
+ * seen by comparing: so the time of its file is noted before it is closed.
+ */
+static bool make_room(Logs *logs)
+{
+	if (logs->open < logs->open_max)
+		return true;
+	for (size_t i = 0; i < logs->count && !logs->starving; i++) {
+		Log *log = &logs->logs[(logs->hand + i) % logs->count];
+		struct stat st;
+		int fd = tail_fd(log->tail);
+
+		if (!log->idle || fd < 0 || fstat(fd, &st) < 0 || tail_lag(log->tail) ||
+			!tail_close(log->tail, loop_wall_us()))
+			continue;
+		log->closed = true;
+		log->closed_st = st;
+		logs->open--;
+		logs->hand = (logs->hand + i + 1) % logs->count;
+		return true;
+	}
+	return false;
+}
+
+/* A log is at its end: if others wait for its file, they may try. */
+static void end_starving(Logs *logs)
+{
+	for (size_t i = 0; i < logs->count && logs->starving; i++) {
+		if (logs->logs[i].starved)
+			logs->logs[i].idle = false;
+		logs->logs[i].starved = false;
+	}
+	logs->starving = false;
+}
+
+/* tail_fill(), within the limit of open files. */
+static int fill_tail(Logs *logs, Log *log, Why *why)
+{
+	bool was_open = tail_fd(log->tail) >= 0;
+	int r;
+
+	if (!was_open && !make_room(logs)) {
+		log->starved = logs->starving = true;
+		return TAIL_IDLE;
+	}
+	log->closed = false;
+	r = tail_fill(log->tail, loop_wall_us(), why);
+	logs->open += tail_fd(log->tail) >= 0;
+	logs->open -= was_open;
+	return r;
+}
 
 /* All was read: watches it, and looks once more if it was not watched before. */
 static void watch_log(Logs *logs, size_t index)
@@ -385,7 +493,7 @@ int logs_fill(Logs *logs, size_t index)
 
 	if (tail_chunk(log->tail).len)
 		return 0;
-	r = tail_fill(log->tail, loop_wall_us(), &why);
+	r = fill_tail(logs, log, &why);
 	if (is_moving(log, r))
 		return 0;
 	if (r >= 0 && log->error) {
@@ -407,7 +515,11 @@ int logs_fill(Logs *logs, size_t index)
 			make_key(key, "unreadable", log), loop_wall_us(),
 			"%s; waiting until it can be read", why.text);
 	log->error = MIN(r, 0);
+	if (log->starved)
+		return 0;
 	/* What is missing may be a permission: that is an event too. */
 	watch_log(logs, index);
+	if (log->idle)
+		end_starving(logs);
 	return 0;
 }

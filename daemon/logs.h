@@ -3,7 +3,8 @@
 
 /*
  * The logs that are read: a tail each (source/tail), and one watch over all of them (source/watch).
- * Says in the program's log what happens to them, each thing once.
+ * Says in the program's log what happens to them, each thing once. Where there are more of them than files may be open, idle ones are
+ * closed until they change.
  */
 
 #include "daemon/loop.h"
@@ -53,6 +54,12 @@ int logs_fill(Logs *logs, size_t index);
 /* Everything that is there was read. */
 bool logs_idle(const Logs *logs, size_t index);
 bool logs_all_idle(const Logs *logs);
+
+/* There is no file of it, nor was there one. */
+bool logs_missing(const Logs *logs, size_t index);
+
+/* It had its turn: gives memory back, where there are many. Not while its chunk holds lines. */
+void logs_rest(Logs *logs, size_t index);
 
 /* Does not read the log, which counts as idle, until it is let go. */
 void logs_hold(Logs *logs, size_t index, bool hold);

@@ -85,7 +85,7 @@ void pipeline_free(Pipeline *pipeline)
 
 int pipeline_add_log(Pipeline *pipeline, Tail *tail, const Counters *counters)
 {
-	PipelineLog *logs = reallocarray(pipeline->logs, pipeline->log_count + 1, sizeof(*logs));
+	PipelineLog *logs = array_grow(pipeline->logs, pipeline->log_count, sizeof(*logs));
 
 	if (!logs)
 		return -ENOMEM;

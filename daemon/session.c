@@ -280,6 +280,8 @@ static void read_log(Session *session, size_t index)
 		if (r == PIPELINE_FULL)
 			session->blocked = !pipeline_has_room(session->pipeline);
 	}
+	if (!tail_chunk(tail).len)
+		logs_rest(session->logs, index);
 	/* Who has filled the FIFO comes last, when there is room again. */
 	if (session->blocked)
 		session->first = index + 1;
@@ -304,10 +306,15 @@ static size_t say_missing(const Session *session)
 		missing++;
 		log_error("%s: matches no log", *name);
 	}
+	if (session->discover && discover_too_many(session->discover)) {
+		missing += discover_too_many(session->discover);
+		log_error("there are %zu logs more than the %d that can be followed",
+			discover_too_many(session->discover), GLOBS_LOGS_MAX);
+	}
 	for (size_t i = 0; i < logs_count(session->logs); i++) {
 		const Tail *tail = logs_tail(session->logs, i);
 
-		if (tail_fd(tail) >= 0 || logs_held(session->logs, i))
+		if (!logs_missing(session->logs, i))
 			continue;
 		missing++;
 		log_error("%s: %s", tail_path(tail), strerror(ENOENT));
@@ -349,7 +356,7 @@ static void end(Session *session)
 
 static void read_logs(Session *session)
 {
-	size_t count = logs_count(session->logs), first = session->first;
+	size_t count = logs_count(session->logs), first = session->first++;
 
 	for (size_t i = 0; i < count && !session->blocked && !session->paused && !session->over;
 		i++)
@@ -414,7 +421,7 @@ static int open_log(void *userdata, const char *path)
 	Checkpoint *checkpoint = positions(session);
 	LogState *state = checkpoint_find_log(checkpoint, path);
 	size_t count = logs_count(session->logs),
-	       *states = reallocarray(session->states, count + 1, sizeof(*states));
+	       *states = array_grow(session->states, count, sizeof(*states));
 	int r = 0;
 
 	if (!states)

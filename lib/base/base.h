@@ -95,6 +95,17 @@ static inline void close_fd(int *fd)
 }
 #define _cleanup_close_ _cleanup_(close_fd)
 
+/*
+ * The array with room for one more than `count` elements; NULL without memory, and nothing has changed. For arrays that grow one by one:
+ * it reallocates when count is a power of two, so thousands of them leave no holes in the heap.
+ */
+static inline void *array_grow(void *array, size_t count, size_t element_size)
+{
+	if (count & (count - 1))
+		return array;
+	return reallocarray(array, count ? 2 * count : 1, element_size);
+}
+
 #define TAKE(pointer)                                         \
 	({                                                    \
 		__typeof__(pointer) *_take_from = &(pointer); \

@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "source/lines.h"
 
+#include <sys/mman.h>
+
+#define RELEASE_MIN ((size_t)16 << 10)
+
 /*
  * What is kept of the bytes last read of a line that is cut: what a mark behind it needs, and one that makes
  * room for its newline. So what stands before any place where reading goes on is what the stream has there.
  */
 #define CUT_KEEP ((size_t)MARK_TAIL_MAX + 1)
 
+/* Advises on the whole pages of the buffer from `at` on. Should it fail, nothing depends on it. */
+static void advise(LineBuffer *lines, size_t at, int advice)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)lines->data,
+		  from = (start + at + page - 1) / page * page,
+		  to = (start + LINES_BUFFER_SIZE) / page * page;
+
+	if (from < to)
+		(void)madvise(lines->data + (from - start), to - from, advice);
+}
+
 int lines_init(LineBuffer *lines)
 {
 	memset(lines, 0, offsetof(LineBuffer, head));
 	/* One byte more: lines_finish() adds a newline. */
 	lines->data = malloc(LINES_BUFFER_SIZE + 1);
-	return lines->data ? 0 : -ENOMEM;
+	if (!lines->data)
+		return -ENOMEM;
+	/* Of most buffers little is ever touched; a huge page would make it all. */
+	advise(lines, 0, MADV_NOHUGEPAGE);
+	return 0;
 }
 
 void lines_done(LineBuffer *lines)
@@ -114,6 +133,16 @@ static void end_cut(LineBuffer *lines, size_t resume)
 	lines->resume = resume;
 }
 
+void lines_release(LineBuffer *lines)
+{
+	make_room(lines);
+	if (lines->touched < lines->end + RELEASE_MIN)
+		return;
+	/* Anonymous memory: the pages come back as zeros when they are written. */
+	advise(lines, lines->end, MADV_DONTNEED);
+	lines->touched = lines->end;
+}
+
 void lines_filled(LineBuffer *lines, size_t n)
 {
 	const char *from = lines->data + lines->end, *newline;
@@ -126,6 +155,7 @@ void lines_filled(LineBuffer *lines, size_t n)
 		lines->head_len += (uint32_t)more;
 	}
 	lines->end += n;
+	lines->touched = MAX(lines->touched, lines->end);
 	if (lines->cutting) {
 		newline = memchr(from, '\n', n);
 		if (newline)

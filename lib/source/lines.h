@@ -21,6 +21,7 @@ typedef struct LineBuffer {
 	size_t start;    /* of what is not consumed */
 	size_t complete; /* end of the last whole line */
 	size_t end;      /* of the bytes read */
+	size_t touched;  /* end of what was ever filled, since lines_release() */
 	uint64_t offset; /* in the stream, of data[start] */
 	uint64_t empty;  /* as many bytes at the start of the stream were NULs and were dropped */
 
@@ -51,6 +52,12 @@ void lines_start(LineBuffer *lines, uint64_t offset, Span head, Span history);
 
 /* Where to read more bytes, and how many fit (never 0). Not while a chunk is unconsumed. */
 char *lines_space(LineBuffer *lines, size_t *ret_size);
+
+/*
+ * Gives memory behind what is kept back to the system, if it is much: of thousands of buffers only those that are being filled
+ * shall be large. Not while a chunk is unconsumed.
+ */
+void lines_release(LineBuffer *lines);
 
 /* n bytes were read there. */
 void lines_filled(LineBuffer *lines, size_t n);

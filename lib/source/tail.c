@@ -367,6 +367,24 @@ static bool still_the_log(const Tail *tail)
 	       st.st_ino == tail->inode;
 }
 
+bool tail_close(Tail *tail, int64_t now_us)
+{
+	if (!tail->reader)
+		return true;
+	if (tail->single || lines_chunk(&tail->lines).len || !still_the_log(tail))
+		return false;
+	tail_mark(tail, 0, &tail->position);
+	tail->has_position = true;
+	tail->seen_us = now_us;
+	reader_free(TAKE(tail->reader));
+	return true;
+}
+
+void tail_release(Tail *tail)
+{
+	lines_release(&tail->lines);
+}
+
 /*
  * No line was read of the log yet, so nothing can tell whether it was copied and truncated since it was
  * found. Whether, now that its first bytes were read, it still is what comes next; if not, what does is open

@@ -66,5 +66,14 @@ int64_t tail_written_us(const Tail *tail, int64_t now_us);
 /* The open descriptor of the log, to be watched; -1 when none is open. Borrowed. */
 int tail_fd(const Tail *tail);
 
+/*
+ * Closes the log's file, if all lines that were read are consumed and the log is not just being rotated; the next tail_fill() opens
+ * it again where it was, as after a restart. For the owner of more logs than files may be open. Whether it is closed now.
+ */
+bool tail_close(Tail *tail, int64_t now_us);
+
+/* Gives the memory back that is not needed between two reads. Not while the chunk holds lines. */
+void tail_release(Tail *tail);
+
 /* Bytes of the open file that were not read yet; 0 where that can't be known. */
 uint64_t tail_lag(const Tail *tail);

@@ -120,14 +120,13 @@ static int add_directory(Watch *watch, char *dir_take, bool *ret_exact)
 
 static int get_slot(Watch *watch, size_t index, Slot **ret_slot)
 {
-	if (index >= watch->slot_count) {
-		Slot *slots = reallocarray(watch->slots, index + 1, sizeof(*slots));
+	while (watch->slot_count <= index) {
+		Slot *slots = array_grow(watch->slots, watch->slot_count, sizeof(*slots));
 
 		if (!slots)
 			return -ENOMEM;
 		watch->slots = slots;
-		while (watch->slot_count <= index)
-			slots[watch->slot_count++] = (Slot){-1, -1, -1, NULL, false};
+		slots[watch->slot_count++] = (Slot){-1, -1, -1, NULL, false};
 	}
 	*ret_slot = &watch->slots[index];
 	return 0;

@@ -45,7 +45,7 @@ int checkpoint_add_log(Checkpoint *checkpoint, const char *path, LogState **ret_
 
 	if (checkpoint->log_count >= CHECKPOINT_LOGS_MAX)
 		return -EMFILE;
-	logs = reallocarray(checkpoint->logs, checkpoint->log_count + 1, sizeof(*logs));
+	logs = array_grow(checkpoint->logs, checkpoint->log_count, sizeof(*logs));
 	if (!logs)
 		return -ENOMEM;
 	checkpoint->logs = logs;

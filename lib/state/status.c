@@ -165,7 +165,7 @@ static int add_log(Status *status, char *value)
 
 	if (status->log_count >= CHECKPOINT_LOGS_MAX)
 		return -EBADMSG;
-	logs = reallocarray(status->logs, status->log_count + 1, sizeof(*logs));
+	logs = array_grow(status->logs, status->log_count, sizeof(*logs));
 	if (!logs)
 		return -ENOMEM;
 	status->logs = logs;
@@ -183,7 +183,7 @@ static int add_warning(Status *status, char *value)
 	if (status->warning_count >= STATUS_WARNINGS_MAX ||
 		sscanf(value, "%" SCNd64 " %n", &since_us, &end) != 1 || !value[end])
 		return -EBADMSG;
-	warnings = reallocarray(status->warnings, status->warning_count + 1, sizeof(*warnings));
+	warnings = array_grow(status->warnings, status->warning_count, sizeof(*warnings));
 	if (!warnings)
 		return -ENOMEM;
 	status->warnings = warnings;

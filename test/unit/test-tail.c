@@ -471,6 +471,10 @@ static void read_some(World *w)
 		;
 	if (chance(6))
 		restart(w);
+	else if (chance(6) && !tail_chunk(w->tail).len && tail_close(w->tail, w->now_us))
+		say(w, "close");
+	if (!tail_chunk(w->tail).len)
+		tail_release(w->tail);
 }
 
 /* Reads until all is read that can be. */
