@@ -400,8 +400,7 @@ void pipeline_save(Pipeline *pipeline, size_t index, LogState *state)
 		log->has_mark = false;
 		tail_save(log->tail, state);
 	} else if (log->has_mark) {
-		state->has_position = true;
-		state->position = log->mark;
+		checkpoint_move_log(state, &log->mark);
 	}
 	state->counters = log->written;
 }

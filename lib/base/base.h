@@ -64,7 +64,7 @@ static inline bool span_starts_with(Span a, const char *prefix)
  * outside are escaped by whoever prints it. Functions take Why *ret_why, NULL when nobody asks.
  */
 typedef struct Why {
-	char text[256];
+	char text[512];
 } Why;
 
 void why_set(Why *ret_why, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -107,76 +107,206 @@ static int compare_head(Reader *reader, const FileMark *mark)
 		       : MARK_OTHER;
 }
 
-/*
- * 0 the marked file or a copy of it, MARK_SHORT, MARK_OTHER, -errno. A compressed file is decoded up to the
- * place only when exact; else its head decides.
- */
-static int compare_file(const Sibling *file, const FileMark *mark, bool exact)
-{
-	_cleanup_(reader_freep) Reader *reader = NULL, *again = NULL;
-	ArchivePlace place;
-	int r = open_file(file, &reader);
-
-	if (r < 0)
-		return r;
-	if (!reader_compressed(reader))
-		return mark_compare_fd(mark, reader_fd(reader));
-	r = compare_head(reader, mark);
-	if (r || !exact)
-		return r;
-	r = open_file(file, &again);
-	if (!r)
-		r = seek_stream(again, mark->offset, &place);
-	if (r)
-		return r;
-	return place.history_len >= mark->tail_len &&
-			       mark_hash(place.history + place.history_len - mark->tail_len,
-				       mark->tail_len) == mark->tail_hash
-		       ? 0
-		       : MARK_OTHER;
-}
-
-typedef struct Found {
-	ssize_t at; /* the marked file in the list, -1: it is not there */
-	bool shorter;
-	size_t matches;
-	int error; /* why a file could not be looked at, or 0 */
-} Found;
-
-/* Of several matches the one with the mark's inode, else the newest. */
-static Found find_marked(const SiblingList *list, const FileMark *mark, bool exact, Why *why)
-{
-	Found found = {.at = -1};
-	ssize_t shorter = -1;
-
-	for (size_t i = list->count; i-- > 0;) {
-		const Sibling *file = &list->files[i];
-		int r = compare_file(file, mark, exact);
-
-		if (r < 0 && !found.error) {
-			found.error = r;
-			why_set(why, "%s: %s", file->path, strerror(-r));
-		}
-		if (!r && (!found.matches || file->inode == mark->inode))
-			found.at = (ssize_t)i;
-		found.matches += !r;
-		/* Only the file itself can have become shorter; a copy can be incomplete. */
-		if (r == MARK_SHORT && file->inode == mark->inode)
-			shorter = (ssize_t)i;
-	}
-	if (found.at < 0 && shorter >= 0) {
-		found.at = shorter;
-		found.shorter = true;
-	}
-	return found;
-}
-
 /* A writer without O_APPEND leaves NULs at the start of all files that it goes on with after a truncation. */
 static bool head_is_empty(const FileMark *mark)
 {
 	static const char nuls[MARK_HEAD_MAX];
 
 	return mark_hash(nuls, mark->head_len) == mark->head_hash;
+}
+
+/* How a file compares with the marked one. */
+typedef struct Match {
+	int kind; /* 0: the marked file or a copy of it; MARK_SHORT; MATCH_CHANGED; MARK_OTHER */
+	uint64_t offset; /* where it goes on */
+	uint64_t sure;   /* up to here it surely has the bytes that were read */
+	uint64_t length; /* of a plain file, for MARK_SHORT and MATCH_CHANGED */
+	/* What stands before offset then. */
+	uint32_t tail_len;
+	uint64_t tail_hash;
+} Match;
+
+enum { MATCH_CHANGED = 3 };
+
+static void match_place(Match *match, int kind, const TrailPlace *place)
+{
+	match->kind = kind;
+	match->offset = match->sure = place->offset;
+	match->tail_len = place->len;
+	match->tail_hash = place->hash;
+}
+
+/* The first bytes are the same, and nothing else is known: the place behind the last whole line of them, if there is one. */
+static int match_head(int fd, const FileMark *mark, Match *match)
+{
+	char head[MARK_HEAD_MAX];
+	ssize_t n = file_pread_full(fd, head, mark->head_len, 0);
+	const char *newline;
+	TrailPlace place;
+
+	if (n < 0)
+		return (int)n;
+	newline = (size_t)n == mark->head_len ? memrchr(head, '\n', (size_t)n) : NULL;
+	if (!newline || mark_hash(head, (size_t)n) != mark->head_hash)
+		return 0;
+	place.offset = (uint64_t)(newline - head) + 1;
+	place.len = (uint32_t)MIN(place.offset, (uint64_t)MARK_TAIL_MAX);
+	place.hash = mark_hash(head + place.offset - place.len, place.len);
+	match_place(match, MATCH_CHANGED, &place);
+	return 0;
+}
+
+/* A plain file that has lost its end or has other bytes before the mark. 0 or -errno. */
+static int match_part(int fd, const FileMark *mark, const Trail *earlier, int kind, Match *match)
+{
+	static const Trail none;
+	const Trail *trail = earlier ? earlier : &none;
+	struct stat st;
+	uint32_t at = 0;
+	bool newer;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	match->length = (uint64_t)st.st_size;
+	r = trail_match_fd(trail, fd, match->length, &at, &newer);
+	if (r < 0)
+		return r;
+	/* Too short for its first bytes to be compared; a place within it proves as much. */
+	if (kind == MARK_OTHER && !r && match->length < mark->offset)
+		kind = MARK_SHORT;
+	if (kind == MARK_SHORT && !newer) {
+		match->kind = MARK_SHORT;
+		match->offset = match->length;
+		match->sure = r ? mark->head_len : trail->places[at].offset;
+		match->tail_len = 0;
+		return 0;
+	}
+	if (r)
+		return match_head(fd, mark, match);
+	match_place(match, MATCH_CHANGED, &trail->places[at]);
+	return 0;
+}
+
+static int match_plain(int fd, const ArchiveFrom *from, Match *match)
+{
+	const FileMark *mark = from->mark;
+	int r = mark_compare_fd(mark, fd);
+
+	if (r < 0)
+		return r;
+	if (r == MARK_SHORT || (r == MARK_OTHER && !head_is_empty(mark))) {
+		r = match_part(fd, mark, from->earlier, r, match);
+		return r;
+	}
+	match->kind = r;
+	return 0;
+}
+
+static bool history_is(const ArchivePlace *place, uint32_t len, uint64_t hash)
+{
+	return place->history_len >= len &&
+	       mark_hash(place->history + place->history_len - len, len) == hash;
+}
+
+/* A compressed file whose first bytes are those of the marked one: decodes it up to the mark, or the places before. 0 or -errno. */
+static int match_stream(const Sibling *file, const ArchiveFrom *from, Match *match)
+{
+	const FileMark *mark = from->mark;
+	uint32_t left = from->earlier ? from->earlier->count : 0;
+	TrailPlace place = {mark->offset, mark->tail_hash, mark->tail_len};
+
+	for (;;) {
+		_cleanup_(reader_freep) Reader *reader = NULL;
+		ArchivePlace reached;
+		int r = open_file(file, &reader);
+
+		if (!r)
+			r = seek_stream(reader, place.offset, &reached);
+		if (r < 0)
+			return r;
+		if (!r && history_is(&reached, place.len, place.hash)) {
+			if (place.offset < mark->offset)
+				match_place(match, MATCH_CHANGED, &place);
+			else
+				match->kind = 0;
+			return 0;
+		}
+		if (!left)
+			return 0;
+		place = from->earlier->places[--left];
+	}
+}
+
+/* A compressed file is decoded up to the mark only when exact; else its head decides. 0 or -errno. */
+static int match_file(const Sibling *file, const ArchiveFrom *from, bool exact, Match *ret_match)
+{
+	_cleanup_(reader_freep) Reader *reader = NULL;
+	int r = open_file(file, &reader);
+
+	if (r < 0)
+		return r;
+	*ret_match = (Match){.kind = MARK_OTHER,
+		.offset = from->mark->offset,
+		.tail_len = from->mark->tail_len,
+		.tail_hash = from->mark->tail_hash};
+	if (!reader_compressed(reader))
+		return match_plain(reader_fd(reader), from, ret_match);
+	r = compare_head(reader, from->mark);
+	if (r)
+		return MIN(r, 0);
+	if (exact)
+		return match_stream(file, from, ret_match);
+	ret_match->kind = 0;
+	return 0;
+}
+
+typedef struct Found {
+	ssize_t at; /* the marked file in the list, -1: it is not there */
+	Match match;
+	size_t matches;
+	int error; /* why a file could not be looked at, or 0 */
+} Found;
+
+/*
+ * Of several matches the one with the mark's inode, else the newest. Only where none is whole, one that is a part of the marked
+ * file or has changed.
+ */
+static Found find_marked(const SiblingList *list, const ArchiveFrom *from, bool exact, Why *why)
+{
+	Found found = {.at = -1}, part = {.at = -1};
+
+	/* The newest first: what is copied and then cut is seen whole in one of the two. */
+	for (size_t i = list->count; i-- > 0;) {
+		const Sibling *file = &list->files[i];
+		Match match;
+		int r = match_file(file, from, exact, &match);
+
+		if (r < 0 && !found.error) {
+			found.error = r;
+			why_set(why, "%s: %s", file->path, strerror(-r));
+		}
+		if (r < 0 || match.kind == MARK_OTHER)
+			continue;
+		if (!match.kind) {
+			if (!found.matches || file->inode == from->mark->inode) {
+				found.at = (ssize_t)i;
+				found.match = match;
+			}
+			found.matches++;
+		} else if (file->inode == from->mark->inode || (part.at < 0 && !from->finished)) {
+			part.at = (ssize_t)i;
+			part.match = match;
+		}
+	}
+	if (found.at < 0 && !found.error) {
+		found.at = part.at;
+		found.match = part.match;
+		/* All of it was read, so what is in it now was. */
+		if (from->finished && part.match.kind == MATCH_CHANGED)
+			found.match = (Match){.offset = MIN(part.match.length, from->mark->offset)};
+	}
+	return found;
 }
 
 /* The index of the open file, or the list's length. */
@@ -213,9 +343,9 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 		/* To know a finished file its head will do, unless several have the same. */
 		bool exact = !from->finished || head_is_empty(from->mark);
 
-		found = find_marked(list, from->mark, exact, why);
+		found = find_marked(list, from, exact, why);
 		if (found.matches > 1 && !exact)
-			found = find_marked(list, from->mark, true, why);
+			found = find_marked(list, from, true, why);
 		/* Perhaps it is the one that can't be read: nothing is decided before it can. */
 		if (found.at < 0 && found.error)
 			return found.error;
@@ -223,7 +353,9 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 	if (found.at >= 0) {
 		*ret_found = found;
 		*ret_at = (size_t)found.at;
-		return found.shorter ? ARCHIVE_SHORT : 0;
+		if (found.match.kind == MARK_SHORT)
+			return ARCHIVE_SHORT;
+		return found.match.kind == MATCH_CHANGED ? ARCHIVE_CHANGED : 0;
 	}
 	/* Behind the newest that is old: one that was touched later must not bring back all that follow it. */
 	for (at = list->count; at > 0; at--)
@@ -250,20 +382,6 @@ static int read_before(int fd, ArchivePlace *place)
 	return 0;
 }
 
-/*
- * Whether the bytes read before the place are the marked ones: since the file was compared it can have been
- * truncated and have grown again. Of one that has become shorter only the start is known.
- */
-static bool is_marked(const ArchivePlace *place, const FileMark *mark, bool shorter)
-{
-	if (place->head_len >= mark->head_len &&
-		mark_hash(place->head, mark->head_len) != mark->head_hash)
-		return false;
-	return shorter || (place->history_len >= mark->tail_len &&
-				  mark_hash(place->history + place->history_len - mark->tail_len,
-					  mark->tail_len) == mark->tail_hash);
-}
-
 /* A damaged stream is not empty: so it is opened, and reported. */
 static bool stream_is_empty(const Sibling *file)
 {
@@ -273,12 +391,22 @@ static bool stream_is_empty(const Sibling *file)
 	return !open_file(file, &reader) && !reader_read(reader, &byte, 1);
 }
 
+/* Whether what stands before the place is what made the file match. It may have been cut and written since. 0 or -ESTALE. */
+static int verify(const ArchivePlace *place, const FileMark *mark, const Match *match)
+{
+	if (mark->head_len <= place->head_len &&
+		mark_hash(place->head, mark->head_len) != mark->head_hash)
+		return -ESTALE;
+	return !match->tail_len || history_is(place, match->tail_len, match->tail_hash) ? 0
+											: -ESTALE;
+}
+
 /*
- * Opens the file at the mark (NULL: at its start; one that has become shorter: at its end). Where a
- * compressed file was finished, its content is left alone. 0 or -errno.
+ * Opens the file where the match goes on (NULL: at its start). Where a compressed file was finished, its content is left
+ * alone. 0 or -errno.
  */
 static int open_place(
-	const Sibling *file, const FileMark *mark, bool shorter, bool finished, ArchivePlace *place)
+	Sibling *file, const ArchiveFrom *from, const Match *match, ArchivePlace *place)
 {
 	struct stat st;
 	int r = open_file(file, &place->reader);
@@ -292,45 +420,82 @@ static int open_place(
 	if (!place->path)
 		return -ENOMEM;
 	if (reader_compressed(place->reader)) {
-		place->at_end = mark ? finished : stream_is_empty(file);
-		if (!mark || finished)
+		place->at_end = match ? from->finished : stream_is_empty(file);
+		if (!match || from->finished)
 			return 0;
-		r = seek_stream(place->reader, mark->offset, place);
-		return r > 0 ? -ESTALE : r;
+		r = seek_stream(place->reader, match->offset, place);
+		return r > 0 ? -ESTALE : r < 0 ? r : verify(place, from->mark, match);
 	}
 	if (fstat(reader_fd(place->reader), &st) < 0)
 		return -errno;
-	if (mark)
-		place->offset = shorter ? (uint64_t)st.st_size : mark->offset;
-	place->at_end = (uint64_t)st.st_size <= place->offset;
+	place->offset = match ? match->offset : 0;
+	file->length = (uint64_t)st.st_size;
+	file->passed = place->at_end = file->length <= place->offset;
 	r = read_before(reader_fd(place->reader), place);
-	if (!r && mark && !is_marked(place, mark, shorter))
-		r = -ESTALE;
+	if (!r && match && !from->finished)
+		r = verify(place, from->mark, match);
 	return r < 0 ? r : reader_skip(place->reader, place->offset);
+}
+
+static void explain(const Sibling *file, const FileMark *mark, const Match *match, Why *why)
+{
+	uint64_t end = MIN(match->length, mark->offset);
+
+	if (match->kind == MARK_SHORT)
+		why_set(why,
+			"%s: is shorter than what was read of it (%" PRIu64 " of %" PRIu64
+			" bytes), going on at its end; what may be new in bytes %" PRIu64
+			" to %" PRIu64 " is skipped",
+			file->path, match->length, mark->offset, match->sure, match->length);
+	else
+		why_set(why,
+			"%s: other bytes stand before byte %" PRIu64
+			", up to which it was read; going on at byte %" PRIu64 ", bytes %" PRIu64
+			" to %" PRIu64 " may be read twice",
+			file->path, mark->offset, match->offset, match->offset, end);
 }
 
 /* Opens list->files[at], where it goes on. 0 or -errno. */
 static int try_place(const SiblingList *list, const ArchiveFrom *from, size_t at,
 	const Found *found, ArchivePlace *place, Why *why)
 {
-	const Sibling *file = &list->files[at];
+	Sibling *file = &list->files[at];
 	bool marked = found->at == (ssize_t)at;
-	int r = marked || !from->mark ? 0 : compare_file(file, from->mark, true);
+	Match match = found->match;
+	int r = 0;
 
 	*place = (ArchivePlace){0};
-	if (r >= 0)
-		r = open_place(file, marked || (from->mark && !r) ? from->mark : NULL,
-			marked && found->shorter, from->finished, place);
+	if (!marked && from->mark) {
+		r = match_file(file, from, true, &match);
+		marked = !r && !match.kind;
+	}
+	if (!r)
+		r = open_place(file, from, marked ? &match : NULL, place);
 	if (r < 0) {
 		archive_place_done(place);
 		why_set(why, "%s: %s", file->path, strerror(-r));
-	} else if (marked && found->shorter) {
-		why_set(why,
-			"%s: is shorter than what was read of it (%" PRIu64 " of %" PRIu64
-			" bytes), going on at its end",
-			file->path, place->offset, from->mark->offset);
+	} else if (marked && match.kind) {
+		explain(file, from->mark, &match, why);
 	}
 	return r;
+}
+
+/* What was passed over had nothing to be read then; a writer can have gone on with it before it wrote what comes after it. */
+static int check_passed(const SiblingList *list, size_t end, Why *why)
+{
+	for (size_t i = 0; i < end; i++) {
+		const Sibling *file = &list->files[i];
+		struct stat st;
+
+		if (!file->passed)
+			continue;
+		if (stat(file->path, &st) < 0 || st.st_ino != file->inode ||
+			st.st_dev != file->device || (uint64_t)st.st_size > file->length) {
+			why_set(why, "%s: is being rotated", file->path);
+			return -ESTALE;
+		}
+	}
+	return 0;
 }
 
 static int next_in(
@@ -351,6 +516,11 @@ static int next_in(
 		place.before_open = open < list->count && at < open;
 		if (!place.at_end || (place.live && (place.offset || !waiting.reader))) {
 			archive_place_done(&waiting);
+			r = check_passed(list, at, why);
+			if (r < 0) {
+				archive_place_done(&place);
+				return r;
+			}
 			*ret_place = place;
 			return condition;
 		}

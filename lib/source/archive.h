@@ -8,12 +8,13 @@
 
 #include "base/compress.h"
 #include "source/moment.h"
-#include "state/mark.h"
+#include "state/trail.h"
 
 /* What was read last, for archive_next(). */
 typedef struct ArchiveFrom {
 	Moment *moment;       /* to look with */
 	const FileMark *mark; /* a place behind a file's start; NULL: nothing was read */
+	const Trail *earlier; /* places before the mark in its file; NULL: none are known */
 	bool finished;        /* the file of the mark was read to its end */
 	int64_t seen_us; /* what was written later is new, should the file of the mark be gone */
 	bool has_open;   /* a file is still open: its inode is its own */
@@ -41,7 +42,9 @@ enum {
 	ARCHIVE_NOTHING = 1, /* there is nothing (more) to read now */
 	ARCHIVE_LOST = 2,    /* the marked file is gone; the place is the next best one */
 	ARCHIVE_SHORT =
-		4, /* the marked file is shorter than the mark (*ret_why says it); its end counts as the place */
+		4, /* the marked file is shorter than the mark; its end counts as the place */
+	ARCHIVE_CHANGED =
+		8, /* it has other bytes before the mark; the place is the last one before them */
 };
 
 /*
@@ -51,7 +54,11 @@ enum {
  * holds a byte, the place is the first such end. With after_open the place is always newer than the open file, which
  * the caller keeps in mind itself.
  *
- * 0, or a sum of ARCHIVE_LOST, ARCHIVE_SHORT and ARCHIVE_NOTHING (only without ARCHIVE_NOTHING is the place
- * filled); -errno with the path in *ret_why.
+ * A file that lost its end (in a power cut) goes on at its end. One that has grown again since, so that other bytes stand before
+ * the mark, goes on at the newest of the earlier places that still matches; where none does, behind the last line within
+ * its first bytes, which match: what is read twice is said, nothing of it is lost.
+ *
+ * 0, or a sum of the conditions above (only without ARCHIVE_NOTHING is the place filled; ARCHIVE_SHORT and ARCHIVE_CHANGED are explained
+ * in *ret_why); -errno with the path in *ret_why.
  */
 int archive_next(const char *path, const ArchiveFrom *from, ArchivePlace *ret_place, Why *ret_why);

@@ -26,6 +26,8 @@ typedef struct Sibling {
 	bool compressed; /* by its name */
 	char digits[33]; /* of its number or date */
 	uint32_t number;
+	bool passed; /* for who walks over them: it was at its end, with this length */
+	uint64_t length;
 } Sibling;
 
 typedef struct SiblingList {

@@ -31,6 +31,10 @@ struct Tail {
 	bool has_position, has_finished;
 	FileMark position, finished;
 	int64_t seen_us;
+
+	/* Of the file that is open, or was last. */
+	Trail earlier;
+	uint64_t length; /* 0: not known */
 };
 
 static void notice(Tail *tail, bool warning, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -69,6 +73,8 @@ int tail_new(const char *path, const LogState *state, int64_t seen_us,
 		tail->position = state->position;
 		tail->has_finished = state->has_finished;
 		tail->finished = state->finished;
+		tail->earlier = state->earlier;
+		tail->length = state->length;
 	}
 	*ret_tail = TAKE(tail);
 	return 0;
@@ -148,6 +154,9 @@ void tail_save(Tail *tail, LogState *state)
 		state->has_position = tail->has_position;
 		state->position = tail->position;
 	}
+	state->earlier = tail->earlier;
+	trail_cut(&state->earlier, state->position.offset);
+	state->length = tail->length;
 	state->has_finished = tail->has_finished;
 	state->finished = tail->finished;
 }
@@ -173,25 +182,38 @@ uint64_t tail_lag(const Tail *tail)
 	return (uint64_t)st.st_size - at;
 }
 
-/* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
-static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
+static void say_gone(Tail *tail, uint64_t read_to, const char *next)
 {
-	int r = archive_next(tail->path, from, place, why);
-	uint64_t read_to = from->mark ? from->mark->offset : 0;
-
-	if (r < 0)
-		return r;
-	if (r & ARCHIVE_LOST && !from->after_open && !tail->gone_said) {
-		tail->gone_said = true;
+	if (tail->length > read_to)
+		notice(tail, true,
+			"%s: the file that was read up to byte %" PRIu64
+			" is gone; at least %" PRIu64
+			" bytes that it held after that are lost, going on with %s",
+			tail->path, read_to, tail->length - read_to, next);
+	else
 		notice(tail, true,
 			"%s: the file that was read up to byte %" PRIu64
 			" is gone; what was written to it after that is lost, going on with %s",
-			tail->path, read_to,
-			r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
+			tail->path, read_to, next);
+}
+
+/* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
+static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
+{
+	Why part = {""};
+	int r = archive_next(tail->path, from, place, &part);
+
+	if (r < 0) {
+		why_set(why, "%s", part.text);
+		return r;
 	}
-	if (r & ARCHIVE_SHORT && !tail->gone_said) {
-		tail->gone_said = true;
-		notice(tail, true, "%s", why->text);
+	if (!tail->gone_said) {
+		if (r & ARCHIVE_LOST && !from->after_open)
+			say_gone(tail, from->mark ? from->mark->offset : 0,
+				r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
+		if (r & (ARCHIVE_SHORT | ARCHIVE_CHANGED))
+			notice(tail, true, "%s", part.text);
+		tail->gone_said = (r & ~ARCHIVE_NOTHING) != 0;
 	}
 	return r & ARCHIVE_NOTHING ? TAIL_IDLE : 0;
 }
@@ -206,6 +228,7 @@ static void note_written(Tail *tail, int64_t now_us)
 	written_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
 	/* A time in the future would hide newer files. */
 	tail->written_us = MIN(written_us, now_us);
+	tail->length = reader_compressed(tail->reader) ? 0 : (uint64_t)st.st_size;
 }
 
 /* The file of the place, which is taken, is the open one now. */
@@ -219,6 +242,8 @@ static void take_file(Tail *tail, ArchivePlace *place, int64_t now_us)
 	tail->device = place->device;
 	tail->inode = place->inode;
 	tail->successor_seen = tail->damage_said = tail->gone_said = false;
+	/* Only what was read already goes on elsewhere than at its start. */
+	trail_cut(&tail->earlier, place->offset);
 	note_written(tail, now_us);
 }
 
@@ -264,6 +289,7 @@ static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
 
 	if (mark && mark->offset) {
 		from.mark = mark;
+		from.earlier = &tail->earlier;
 	} else if (tail->has_finished && tail->finished.offset) {
 		from.mark = &tail->finished;
 		from.finished = true;
@@ -286,7 +312,7 @@ static int open_first(Tail *tail, int64_t now_us, Why *why)
 	if (r)
 		return r;
 	/* Should it be gone, what is newer is found by it as long as nothing was read of what is open now. */
-	if (from.mark)
+	if (from.mark && !place.offset)
 		remember_finished(tail, from.mark);
 	take_place(tail, &place, now_us);
 	return 0;
@@ -348,11 +374,13 @@ static int reopen_truncated(Tail *tail, int64_t now_us, Why *why)
 
 	/* A line that had no end yet is read again, from the copy. */
 	tail_mark(tail, 0, &mark);
-	remember_finished(tail, &mark);
 	from = from_mark(tail, &mark);
 	r = find_next(tail, &from, &place, why);
 	if (r)
 		return r;
+	/* What is newer is found by it as long as nothing was read of what is open then. */
+	if (!place.offset)
+		remember_finished(tail, &mark);
 	take_place(tail, &place, now_us);
 	notice(tail, false, "%s: truncated, going on with %s", tail->path, tail->file_path);
 	return 0;
@@ -443,6 +471,30 @@ static int check_read(Tail *tail, int64_t now_us, Why *why)
 	return r;
 }
 
+/* Remembers that reading came by here. */
+static void note_place(Tail *tail)
+{
+	FileMark mark;
+
+	if (tail->single)
+		return;
+	lines_mark(&tail->lines, 0, &mark);
+	trail_add(&tail->earlier, &mark);
+}
+
+/* A file that loses its end keeps its first line most of the time: that is known again by it. */
+static void note_first_line(Tail *tail)
+{
+	Span chunk = lines_chunk(&tail->lines);
+	const char *newline = chunk.len ? memchr(chunk.data, '\n', chunk.len) : NULL;
+	FileMark mark;
+
+	if (tail->single || tail->lines.offset || !newline)
+		return;
+	lines_mark(&tail->lines, (size_t)(newline - chunk.data) + 1, &mark);
+	trail_add(&tail->earlier, &mark);
+}
+
 int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 {
 	ssize_t n;
@@ -452,6 +504,7 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 
 	if (!tail->reader)
 		return open_first(tail, now_us, ret_why);
+	note_place(tail);
 	space = lines_space(&tail->lines, &size);
 	n = reader_read(tail->reader, space, size);
 	if (n < 0 && n != -EBADMSG) {
@@ -466,6 +519,7 @@ int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 	note_written(tail, now_us);
 	if (n > 0) {
 		lines_filled(&tail->lines, (size_t)n);
+		note_first_line(tail);
 		return 0;
 	}
 	if (n == -EBADMSG && !tail->damage_said) {

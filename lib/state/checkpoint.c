@@ -119,6 +119,39 @@ void checkpoint_swap_csvs(Checkpoint *checkpoint, Checkpoint *from)
 	SWAP(checkpoint->before, from->before);
 }
 
+/* Marks hold at most the first bytes: of two that grow, the shorter can't be compared. */
+static bool same_file(const FileMark *a, const FileMark *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	       (a->head_len != b->head_len || a->head_hash == b->head_hash);
+}
+
+void checkpoint_move_log(LogState *log, const FileMark *mark)
+{
+	if (log->has_position && same_file(&log->position, mark) &&
+		log->position.offset <= mark->offset) {
+		if (log->position.offset < mark->offset)
+			trail_add(&log->earlier, &log->position);
+	} else {
+		log->earlier.count = 0;
+		log->length = 0;
+	}
+	log->has_position = true;
+	log->position = *mark;
+	log->length = MAX(log->length, mark->offset);
+}
+
+static void append_trail(StrBuf *sb, const Trail *trail)
+{
+	if (!trail->count)
+		return;
+	strbuf_append_string(sb, "earlier");
+	for (uint32_t i = 0; i < trail->count; i++)
+		strbuf_appendf(sb, " %" PRIu64 ":%" PRIu32 ":%016" PRIx64, trail->places[i].offset,
+			trail->places[i].len, trail->places[i].hash);
+	strbuf_append_char(sb, '\n');
+}
+
 static void append_mark(StrBuf *sb, const char *key, const FileMark *mark)
 {
 	strbuf_appendf(sb,
@@ -165,6 +198,10 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 		append_path(&sb, "log", log->path);
 		if (log->has_position)
 			append_mark(&sb, "position", &log->position);
+		if (log->has_position)
+			append_trail(&sb, &log->earlier);
+		if (log->has_position && log->length > log->position.offset)
+			strbuf_appendf(&sb, "length %" PRIu64 "\n", log->length);
 		if (log->has_finished)
 			append_mark(&sb, "finished", &log->finished);
 		strbuf_appendf(&sb,
@@ -197,6 +234,30 @@ static bool read_mark(const char *value, FileMark *ret_mark)
 		mark.offset > INT64_MAX)
 		return false;
 	*ret_mark = mark;
+	return true;
+}
+
+static bool read_trail(const char *value, Trail *ret_trail)
+{
+	Trail trail = {0};
+
+	while (*value) {
+		TrailPlace place;
+		int end = 0;
+
+		if (trail.count == TRAIL_MAX ||
+			sscanf(value, "%" SCNu64 ":%" SCNu32 ":%" SCNx64 "%n", &place.offset,
+				&place.len, &place.hash, &end) != 3 ||
+			(value[end] && value[end] != ' '))
+			return false;
+		if (!place.len || place.len > MARK_TAIL_MAX || place.len > place.offset ||
+			place.offset > INT64_MAX ||
+			(trail.count && place.offset <= trail.places[trail.count - 1].offset))
+			return false;
+		trail.places[trail.count++] = place;
+		value += end + (value[end] == ' ');
+	}
+	*ret_trail = trail;
 	return true;
 }
 
@@ -303,6 +364,12 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 		return -EBADMSG;
 	if (!strcmp(line, "position"))
 		return ((*log)->has_position = read_mark(value, &(*log)->position)) ? 0 : -EBADMSG;
+	if (!strcmp(line, "earlier"))
+		return read_trail(value, &(*log)->earlier) ? 0 : -EBADMSG;
+	if (!strcmp(line, "length"))
+		return sscanf(value, "%" SCNu64 "%n", &(*log)->length, &end) == 1 && !value[end]
+			       ? 0
+			       : -EBADMSG;
 	if (!strcmp(line, "finished"))
 		return ((*log)->has_finished = read_mark(value, &(*log)->finished)) ? 0 : -EBADMSG;
 	if (!strcmp(line, "counters"))

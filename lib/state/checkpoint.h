@@ -9,7 +9,7 @@
  * length and the lines behind its positions are read again: nothing lost, nothing doubled.
  */
 
-#include "state/mark.h"
+#include "state/trail.h"
 
 /* Cumulative since the first start, at the committed place; a replay counts nothing twice. */
 typedef struct Counters {
@@ -27,6 +27,9 @@ typedef struct LogState {
 	char *path;        /* as configured: the name that is followed */
 	bool has_position; /* false: nothing was read yet, not even an empty file was there */
 	FileMark position;
+	Trail earlier; /* places before the position, in the same file */
+	uint64_t
+		length; /* of that file when it was last looked at; what lies behind the position was not read */
 	bool has_finished; /* the file read to its end before the current one */
 	FileMark finished; /* offset is its length */
 	Counters counters;
@@ -84,6 +87,9 @@ void checkpoint_drop_csvs(Checkpoint *checkpoint, size_t n);
 
 /* Takes over all that `from` says of CSV files; what `checkpoint` said of them ends up there. */
 void checkpoint_swap_csvs(Checkpoint *checkpoint, Checkpoint *from);
+
+/* The log was read up to mark: the place where it was before becomes an earlier one, unless it is in another file. */
+void checkpoint_move_log(LogState *log, const FileMark *mark);
 
 enum { CHECKPOINT_NONE = 1 };
 

@@ -132,8 +132,8 @@ static StrBuf next_text(const ArchiveFrom *from)
 		strbuf_appendf(&sb, "%s: %s", strerrorname_np(-r), why.text);
 		return sb;
 	}
-	strbuf_appendf(
-		&sb, "%s%s", r & ARCHIVE_LOST ? "LOST " : "", r & ARCHIVE_SHORT ? "SHORT " : "");
+	strbuf_appendf(&sb, "%s%s%s", r & ARCHIVE_LOST ? "LOST " : "",
+		r & ARCHIVE_SHORT ? "SHORT " : "", r & ARCHIVE_CHANGED ? "CHANGED " : "");
 	if (r & ARCHIVE_NOTHING) {
 		strbuf_append_string(&sb, "NOTHING");
 		return sb;
@@ -251,8 +251,18 @@ static const struct {
 	{"shorter", "mail.log=a5000", "a6000", "mail.log", 0, "SHORT mail.log@5000 live end"},
 	{"shorter, on another device", "mail.log=a5000 mail.log.1=b", "a6000", "mail.log", 0,
 		"SHORT mail.log@5000 live end"},
-	{"a copy that is shorter is another file", "mail.log=a5000@1500", "a6000", NULL, 1000,
+	{"shorter, and another inode", "mail.log=a5000@1500", "a6000", NULL, 1000,
+		"SHORT mail.log@5000 live end"},
+	{"a finished one is shorter, with another inode", "mail.log=a5000@1500", "f a6000", NULL,
+		1000, "LOST mail.log@0 live"},
+	{"a finished one is shorter", "mail.log=b mail.log.1=a5000", "f a6000", "mail.log.1", 0,
+		"SHORT mail.log@0 live"},
+	{"shorter than what is compared", "mail.log=a3000@1500", "a6000", "mail.log", 1000,
 		"LOST mail.log@0 live"},
+	{"a finished one has changed", "mail.log=b mail.log.1=x", "f y6000", "mail.log.1", 0,
+		"mail.log@0 live"},
+	{"a finished one has changed, and another inode", "mail.log=b@900 mail.log.1=x@900",
+		"f y6000", NULL, 1000, "LOST mail.log@0 live"},
 	{"a sibling is shorter", "mail.log=b mail.log.1=a5000", "a6000", "mail.log.1", 0,
 		"SHORT mail.log@0 live"},
 	{"a shorter one and a whole copy", "mail.log=a5000 mail.log.1=a", "a6000", "mail.log", 0,

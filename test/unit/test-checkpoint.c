@@ -56,6 +56,37 @@ static Counters random_counters(Random *random)
 		random_next(random), 0, UINT64_MAX};
 }
 
+static Trail random_trail(Random *random)
+{
+	Trail trail = {.count = random_below(random, TRAIL_MAX + 1)};
+	uint64_t offset = 0;
+
+	for (uint32_t i = 0; i < trail.count; i++) {
+		TrailPlace *place = &trail.places[i];
+
+		offset += 1 + random_below(random, 1 << 30);
+		place->offset = offset;
+		place->len =
+			1 + random_below(random, (uint32_t)MIN(offset, (uint64_t)MARK_TAIL_MAX));
+		place->hash = random_next(random);
+	}
+	return trail;
+}
+
+/* What lies behind the position is only worth a line where there is something. */
+static bool same_trail(const LogState *x, const LogState *y)
+{
+	if (x->earlier.count != y->earlier.count ||
+		(x->length > x->position.offset ? x->length : 0) != y->length)
+		return false;
+	for (uint32_t i = 0; i < x->earlier.count; i++)
+		if (x->earlier.places[i].offset != y->earlier.places[i].offset ||
+			x->earlier.places[i].len != y->earlier.places[i].len ||
+			x->earlier.places[i].hash != y->earlier.places[i].hash)
+			return false;
+	return true;
+}
+
 static void make(Checkpoint *cp, Random *random, size_t logs)
 {
 	*cp = CHECKPOINT_INIT;
@@ -88,8 +119,11 @@ static void make(Checkpoint *cp, Random *random, size_t logs)
 		MUST(!checkpoint_add_log(cp, strbuf_text(&path), &log));
 		log->has_position = random_below(random, 3);
 		log->has_finished = random_below(random, 2);
-		if (log->has_position)
+		if (log->has_position) {
 			log->position = random_mark(random);
+			log->earlier = random_trail(random);
+			log->length = log->position.offset + random_below(random, 2);
+		}
 		if (log->has_finished)
 			log->finished = random_mark(random);
 		log->counters = random_counters(random);
@@ -118,6 +152,7 @@ static bool same(const Checkpoint *a, const Checkpoint *b)
 			x->has_finished != y->has_finished ||
 			(x->has_position && !same_mark(&x->position, &y->position)) ||
 			(x->has_finished && !same_mark(&x->finished, &y->finished)) ||
+			(x->has_position && !same_trail(x, y)) ||
 			memcmp(&x->counters, &y->counters, sizeof(x->counters)))
 			return false;
 	}

@@ -192,6 +192,92 @@ static void test_shorter(void)
 	forget(&seen);
 }
 
+/* Lines from to end - 1, each of len bytes; `kind` makes them another line. */
+static StrBuf lines_text(char kind, unsigned from, unsigned end, int len)
+{
+	StrBuf sb = STRBUF_INIT;
+
+	for (unsigned i = from; i < end; i++)
+		strbuf_appendf(&sb, "%0*u%c\n", len - 2, i, kind);
+	return sb;
+}
+
+/*
+ * A log that was read in several steps loses its end and, perhaps, has grown again: with lines that are `len` bytes long, `read` is how
+ * many were there at each step, `kept` how many of them are left, `added` how many others came. It goes on at line `at`.
+ */
+static const struct {
+	const char *name;
+	int len;
+	unsigned read[8];
+	unsigned kept, added, at;
+	const char *warning;
+} cut_rows[] = {
+	{"shorter, at a place", 1000, {10, 20, 30, 40}, 20, 0, 20,
+		"is shorter than what was read of it (20000 of 40000 bytes), going on at its end"},
+	{"shorter, between places", 1000, {10, 20, 30, 40}, 25, 0, 25,
+		"what may be new in bytes 20000 to 25000 is skipped"},
+	{"shorter, one read", 1000, {40}, 25, 0, 25, "(25000 of 40000 bytes)"},
+	{"shorter than what is compared", 10, {10, 30}, 25, 0, 25, "(250 of 300 bytes)"},
+	{"only its first line is left", 10, {30}, 1, 0, 1, "(10 of 300 bytes)"},
+	{"grown again", 1000, {10, 20, 30, 40}, 25, 20, 20,
+		"other bytes stand before byte 40000, up to which it was read; going on at byte "
+		"20000, bytes 20000 to 40000 may be read twice"},
+	{"grown again, cut at a place", 1000, {10, 20, 30, 40}, 30, 30, 30,
+		"bytes 30000 to 40000 may be read twice"},
+	{"grown again to the same size", 1000, {10, 20, 30, 40}, 25, 15, 20,
+		"bytes 20000 to 40000 may be read twice"},
+	{"grown again, but shorter", 1000, {10, 20, 30, 40}, 15, 20, 10,
+		"bytes 10000 to 35000 may be read twice"},
+	{"grown again, small", 10, {10, 30}, 15, 20, 1, "bytes 10 to 300 may be read twice"},
+	{"grown again, one read", 1000, {40}, 25, 20, 1, "bytes 1000 to 40000 may be read twice"},
+	{"grown again, nearer to the end", 1000, {10, 20, 30, 32, 33, 34, 35, 36}, 34, 20, 34,
+		"bytes 34000 to 36000 may be read twice"},
+};
+
+static void test_cut(void)
+{
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cut_rows); i++) {
+		bool stopped = i % 2;
+		_cleanup_strbuf_ StrBuf expected = STRBUF_INIT, news = STRBUF_INIT;
+		unsigned before = 0;
+		Seen seen = {0};
+		char what[128];
+		Tail *tail;
+
+		new_world();
+		tail = start(&seen, NULL);
+		for (size_t j = 0; j < 8 && cut_rows[i / 2].read[j]; j++) {
+			_cleanup_strbuf_ StrBuf more = lines_text(
+				'a', before, cut_rows[i / 2].read[j], cut_rows[i / 2].len);
+
+			append(LOG, more.data);
+			(void)read_all(tail, &seen, NULL);
+			before = cut_rows[i / 2].read[j];
+		}
+		forget(&seen);
+		MUST(!truncate(LOG, (off_t)cut_rows[i / 2].kept * cut_rows[i / 2].len));
+		news = lines_text('b', 0, cut_rows[i / 2].added, cut_rows[i / 2].len);
+		append(LOG, strbuf_text(&news));
+		expected = lines_text(
+			'a', cut_rows[i / 2].at, cut_rows[i / 2].kept, cut_rows[i / 2].len);
+		strbuf_append_string(&expected, strbuf_text(&news));
+		if (stopped)
+			tail = again(tail, &seen);
+		(void)snprintf(what, sizeof(what), "%s, %s", cut_rows[i / 2].name,
+			stopped ? "while it is stopped" : "while it runs");
+		reads(tail, &seen, strbuf_text(&expected), what);
+		warns(&seen, cut_rows[i / 2].warning, "and says so");
+		append(LOG, "next\n");
+		reads(tail, &seen, "next\n", "what comes then is read");
+		tail = again(tail, &seen);
+		append(LOG, "next to it\n");
+		reads(tail, &seen, "next to it\n", "once");
+		warns(&seen, NULL, "and nothing is said any more");
+		tail_free(tail);
+	}
+}
+
 static void test_no_append(void)
 {
 	Seen seen = {0};
@@ -634,6 +720,7 @@ int main(void)
 	scratch_enter();
 	test_truncation();
 	test_shorter();
+	test_cut();
 	test_no_append();
 	test_many_nuls();
 	test_waiting();
