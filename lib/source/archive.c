@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "source/archive.h"
 
-#include "base/file.h"
 #include "source/siblings.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
@@ -16,249 +14,6 @@ void archive_place_done(ArchivePlace *place)
 	free(place->path);
 	place->reader = NULL;
 	place->path = NULL;
-}
-
-/* Opens it for reading; a FIFO put there must not block. */
-static int open_file(const Sibling *file, Reader **ret_reader)
-{
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return errno == ENOENT ? -ESTALE : -errno;
-	/* Names move while a rotation runs: this is not the file that was listed. */
-	if (fstat(fd, &st) < 0 || st.st_dev != file->device || st.st_ino != file->inode) {
-		(void)close(fd);
-		return -ESTALE;
-	}
-	return reader_new(fd, ret_reader);
-}
-
-/* Reads exactly len bytes unless the stream ends before. The number read or -errno. */
-static ssize_t read_upto(Reader *reader, char *data, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = reader_read(reader, data + done, len - done);
-
-		if (n < 0)
-			return n;
-		if (!n)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
-/* Appends n bytes to the last MARK_TAIL_MAX bytes that are kept. */
-static void keep_history(ArchivePlace *place, const char *data, size_t n)
-{
-	size_t keep;
-
-	if (n >= MARK_TAIL_MAX) {
-		memcpy(place->history, data + n - MARK_TAIL_MAX, MARK_TAIL_MAX);
-		place->history_len = MARK_TAIL_MAX;
-		return;
-	}
-	keep = MIN(place->history_len, (size_t)MARK_TAIL_MAX - n);
-	memmove(place->history, place->history + place->history_len - keep, keep);
-	memcpy(place->history + keep, data, n);
-	place->history_len = keep + n;
-}
-
-/* Decodes a compressed file from its start up to offset. 0, MARK_SHORT when it ends before, -errno. */
-static int seek_stream(Reader *reader, uint64_t offset, ArchivePlace *place)
-{
-	char data[16384];
-	uint64_t at = 0;
-
-	place->head_len = place->history_len = 0;
-	while (at < offset) {
-		ssize_t n =
-			reader_read(reader, data, (size_t)MIN(offset - at, (uint64_t)sizeof(data)));
-
-		if (n < 0)
-			return n == -EBADMSG ? MARK_SHORT : (int)n;
-		if (!n)
-			return MARK_SHORT;
-		if (place->head_len < MARK_HEAD_MAX) {
-			size_t more = MIN((size_t)n, (size_t)MARK_HEAD_MAX - place->head_len);
-
-			memcpy(place->head + place->head_len, data, more);
-			place->head_len += more;
-		}
-		keep_history(place, data, (size_t)n);
-		at += (uint64_t)n;
-	}
-	place->offset = offset;
-	return 0;
-}
-
-static int compare_head(Reader *reader, const FileMark *mark)
-{
-	char head[MARK_HEAD_MAX];
-	ssize_t n = read_upto(reader, head, mark->head_len);
-
-	if (n < 0)
-		return n == -EBADMSG ? MARK_OTHER : (int)n;
-	return (size_t)n == mark->head_len && mark_hash(head, (size_t)n) == mark->head_hash
-		       ? 0
-		       : MARK_OTHER;
-}
-
-/* A writer without O_APPEND leaves NULs at the start of all files that it goes on with after a truncation. */
-static bool head_is_empty(const FileMark *mark)
-{
-	static const char nuls[MARK_HEAD_MAX];
-
-	return mark_hash(nuls, mark->head_len) == mark->head_hash;
-}
-
-/* How a file compares with the marked one. */
-typedef struct Match {
-	int kind; /* 0: the marked file or a copy of it; MARK_SHORT; MATCH_CHANGED; MARK_OTHER */
-	uint64_t offset; /* where it goes on */
-	uint64_t sure;   /* up to here it surely has the bytes that were read */
-	uint64_t length; /* of a plain file, for MARK_SHORT and MATCH_CHANGED */
-	/* What stands before offset then. */
-	uint32_t tail_len;
-	uint64_t tail_hash;
-} Match;
-
-enum { MATCH_CHANGED = 3 };
-
-static void match_place(Match *match, int kind, const TrailPlace *place)
-{
-	match->kind = kind;
-	match->offset = match->sure = place->offset;
-	match->tail_len = place->len;
-	match->tail_hash = place->hash;
-}
-
-/* The first bytes are the same, and nothing else is known: the place behind the last whole line of them, if there is one. */
-static int match_head(int fd, const FileMark *mark, Match *match)
-{
-	char head[MARK_HEAD_MAX];
-	ssize_t n = file_pread_full(fd, head, mark->head_len, 0);
-	const char *newline;
-	TrailPlace place;
-
-	if (n < 0)
-		return (int)n;
-	newline = (size_t)n == mark->head_len ? memrchr(head, '\n', (size_t)n) : NULL;
-	if (!newline || mark_hash(head, (size_t)n) != mark->head_hash)
-		return 0;
-	place.offset = (uint64_t)(newline - head) + 1;
-	place.len = (uint32_t)MIN(place.offset, (uint64_t)MARK_TAIL_MAX);
-	place.hash = mark_hash(head + place.offset - place.len, place.len);
-	match_place(match, MATCH_CHANGED, &place);
-	return 0;
-}
-
-/* A plain file that has lost its end or has other bytes before the mark. 0 or -errno. */
-static int match_part(int fd, const FileMark *mark, const Trail *earlier, int kind, Match *match)
-{
-	static const Trail none;
-	const Trail *trail = earlier ? earlier : &none;
-	struct stat st;
-	uint32_t at = 0;
-	bool newer;
-	int r;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	match->length = (uint64_t)st.st_size;
-	r = trail_match_fd(trail, fd, match->length, &at, &newer);
-	if (r < 0)
-		return r;
-	/* Too short for its first bytes to be compared; a place within it proves as much. */
-	if (kind == MARK_OTHER && !r && match->length < mark->offset)
-		kind = MARK_SHORT;
-	if (kind == MARK_SHORT && !newer) {
-		match->kind = MARK_SHORT;
-		match->offset = match->length;
-		match->sure = r ? mark->head_len : trail->places[at].offset;
-		match->tail_len = 0;
-		return 0;
-	}
-	if (r)
-		return match_head(fd, mark, match);
-	match_place(match, MATCH_CHANGED, &trail->places[at]);
-	return 0;
-}
-
-static int match_plain(int fd, const ArchiveFrom *from, Match *match)
-{
-	const FileMark *mark = from->mark;
-	int r = mark_compare_fd(mark, fd);
-
-	if (r < 0)
-		return r;
-	if (r == MARK_SHORT || (r == MARK_OTHER && !head_is_empty(mark))) {
-		r = match_part(fd, mark, from->earlier, r, match);
-		return r;
-	}
-	match->kind = r;
-	return 0;
-}
-
-static bool history_is(const ArchivePlace *place, uint32_t len, uint64_t hash)
-{
-	return place->history_len >= len &&
-	       mark_hash(place->history + place->history_len - len, len) == hash;
-}
-
-/* A compressed file whose first bytes are those of the marked one: decodes it up to the mark, or the places before. 0 or -errno. */
-static int match_stream(const Sibling *file, const ArchiveFrom *from, Match *match)
-{
-	const FileMark *mark = from->mark;
-	uint32_t left = from->earlier ? from->earlier->count : 0;
-	TrailPlace place = {mark->offset, mark->tail_hash, mark->tail_len};
-
-	for (;;) {
-		_cleanup_(reader_freep) Reader *reader = NULL;
-		ArchivePlace reached;
-		int r = open_file(file, &reader);
-
-		if (!r)
-			r = seek_stream(reader, place.offset, &reached);
-		if (r < 0)
-			return r;
-		if (!r && history_is(&reached, place.len, place.hash)) {
-			if (place.offset < mark->offset)
-				match_place(match, MATCH_CHANGED, &place);
-			else
-				match->kind = 0;
-			return 0;
-		}
-		if (!left)
-			return 0;
-		place = from->earlier->places[--left];
-	}
-}
-
-/* A compressed file is decoded up to the mark only when exact; else its head decides. 0 or -errno. */
-static int match_file(const Sibling *file, const ArchiveFrom *from, bool exact, Match *ret_match)
-{
-	_cleanup_(reader_freep) Reader *reader = NULL;
-	int r = open_file(file, &reader);
-
-	if (r < 0)
-		return r;
-	*ret_match = (Match){.kind = MARK_OTHER,
-		.offset = from->mark->offset,
-		.tail_len = from->mark->tail_len,
-		.tail_hash = from->mark->tail_hash};
-	if (!reader_compressed(reader))
-		return match_plain(reader_fd(reader), from, ret_match);
-	r = compare_head(reader, from->mark);
-	if (r)
-		return MIN(r, 0);
-	if (exact)
-		return match_stream(file, from, ret_match);
-	ret_match->kind = 0;
-	return 0;
 }
 
 typedef struct Found {
@@ -280,7 +35,7 @@ static Found find_marked(const SiblingList *list, const ArchiveFrom *from, bool 
 	for (size_t i = list->count; i-- > 0;) {
 		const Sibling *file = &list->files[i];
 		Match match;
-		int r = match_file(file, from, exact, &match);
+		int r = match_file(file, from->mark, from->earlier, exact, &match);
 
 		if (r < 0 && !found.error) {
 			found.error = r;
@@ -341,7 +96,7 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 		return 0;
 	if (from->mark) {
 		/* To know a finished file its head will do, unless several have the same. */
-		bool exact = !from->finished || head_is_empty(from->mark);
+		bool exact = !from->finished || match_head_is_empty(from->mark);
 
 		found = find_marked(list, from, exact, why);
 		if (found.matches > 1 && !exact)
@@ -366,39 +121,25 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 	return ARCHIVE_LOST;
 }
 
-static int read_before(int fd, ArchivePlace *place)
-{
-	ssize_t n;
-
-	place->head_len = (size_t)MIN(place->offset, (uint64_t)MARK_HEAD_MAX);
-	n = file_pread_full(fd, place->head, place->head_len, 0);
-	if (n < 0 || (size_t)n < place->head_len)
-		return n < 0 ? (int)n : -ESTALE;
-	place->history_len = (size_t)MIN(place->offset, (uint64_t)MARK_TAIL_MAX);
-	n = file_pread_full(fd, place->history, place->history_len,
-		(off_t)(place->offset - place->history_len));
-	if (n < 0 || (size_t)n < place->history_len)
-		return n < 0 ? (int)n : -ESTALE;
-	return 0;
-}
-
 /* A damaged stream is not empty: so it is opened, and reported. */
 static bool stream_is_empty(const Sibling *file)
 {
 	_cleanup_(reader_freep) Reader *reader = NULL;
 	char byte;
 
-	return !open_file(file, &reader) && !reader_read(reader, &byte, 1);
+	return !match_open(file, &reader) && !reader_read(reader, &byte, 1);
 }
 
 /* Whether what stands before the place is what made the file match. It may have been cut and written since. 0 or -ESTALE. */
 static int verify(const ArchivePlace *place, const FileMark *mark, const Match *match)
 {
-	if (mark->head_len <= place->head_len &&
-		mark_hash(place->head, mark->head_len) != mark->head_hash)
+	if (mark->head_len <= place->before.head_len &&
+		mark_hash(place->before.head, mark->head_len) != mark->head_hash)
 		return -ESTALE;
-	return !match->tail_len || history_is(place, match->tail_len, match->tail_hash) ? 0
-											: -ESTALE;
+	return !match->tail_len ||
+			       match_before_is(&place->before, match->tail_len, match->tail_hash)
+		       ? 0
+		       : -ESTALE;
 }
 
 /*
@@ -409,7 +150,7 @@ static int open_place(
 	Sibling *file, const ArchiveFrom *from, const Match *match, ArchivePlace *place)
 {
 	struct stat st;
-	int r = open_file(file, &place->reader);
+	int r = match_open(file, &place->reader);
 
 	if (r < 0)
 		return r;
@@ -423,7 +164,8 @@ static int open_place(
 		place->at_end = match ? from->finished : stream_is_empty(file);
 		if (!match || from->finished)
 			return 0;
-		r = seek_stream(place->reader, match->offset, place);
+		place->offset = match->offset;
+		r = match_seek(place->reader, place->offset, &place->before);
 		return r > 0 ? -ESTALE : r < 0 ? r : verify(place, from->mark, match);
 	}
 	if (fstat(reader_fd(place->reader), &st) < 0)
@@ -431,7 +173,7 @@ static int open_place(
 	place->offset = match ? match->offset : 0;
 	file->length = (uint64_t)st.st_size;
 	file->passed = place->at_end = file->length <= place->offset;
-	r = read_before(reader_fd(place->reader), place);
+	r = match_read_before(reader_fd(place->reader), place->offset, &place->before);
 	if (!r && match && !from->finished)
 		r = verify(place, from->mark, match);
 	return r < 0 ? r : reader_skip(place->reader, place->offset);
@@ -466,7 +208,7 @@ static int try_place(const SiblingList *list, const ArchiveFrom *from, size_t at
 
 	*place = (ArchivePlace){0};
 	if (!marked && from->mark) {
-		r = match_file(file, from, true, &match);
+		r = match_file(file, from->mark, from->earlier, true, &match);
 		marked = !r && !match.kind;
 	}
 	if (!r)

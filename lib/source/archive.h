@@ -6,9 +6,8 @@
  * recognised by its content, under whatever name and compressed or not; the inode decides between copies.
  */
 
-#include "base/compress.h"
+#include "source/match.h"
 #include "source/moment.h"
-#include "state/trail.h"
 
 /* What was read last, for archive_next(). */
 typedef struct ArchiveFrom {
@@ -30,10 +29,7 @@ typedef struct ArchivePlace {
 	bool before_open; /* it is older than the open file, which has a name */
 	uint64_t device, inode;
 	uint64_t offset;
-	char head[MARK_HEAD_MAX]; /* its first bytes, as far as they lie before offset */
-	size_t head_len;
-	char history[MARK_TAIL_MAX]; /* the bytes before offset */
-	size_t history_len;
+	Before before; /* offset */
 } ArchivePlace;
 
 void archive_place_done(ArchivePlace *place);

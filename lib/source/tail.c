@@ -250,8 +250,8 @@ static void take_file(Tail *tail, ArchivePlace *place, int64_t now_us)
 /* Reading goes on at place, whose parts are taken. */
 static void take_place(Tail *tail, ArchivePlace *place, int64_t now_us)
 {
-	lines_start(&tail->lines, place->offset, (Span){place->head, place->head_len},
-		(Span){place->history, place->history_len});
+	lines_start(&tail->lines, place->offset, (Span){place->before.head, place->before.head_len},
+		(Span){place->before.history, place->before.history_len});
 	take_file(tail, place, now_us);
 }
 
@@ -262,7 +262,7 @@ static int take_start(Tail *tail, ArchivePlace *place, int64_t now_us)
 
 	if (r < 0)
 		return r;
-	place->offset = place->head_len = place->history_len = 0;
+	place->offset = place->before.head_len = place->before.history_len = 0;
 	take_place(tail, place, now_us);
 	return 0;
 }

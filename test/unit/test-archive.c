@@ -408,10 +408,11 @@ static void test_every_place(void)
 				     &(ArchiveFrom){.moment = moment, .mark = &mark}, &place,
 				     NULL) &&
 			     ends_with(place.path, names[i]) && place.offset == offset &&
-			     place.head_len == mark.head_len &&
-			     !memcmp(place.head, data, place.head_len) &&
-			     place.history_len == mark.tail_len &&
-			     !memcmp(place.history, data + offset - mark.tail_len, mark.tail_len) &&
+			     place.before.head_len == mark.head_len &&
+			     !memcmp(place.before.head, data, place.before.head_len) &&
+			     place.before.history_len == mark.tail_len &&
+			     !memcmp(place.before.history, data + offset - mark.tail_len,
+				     mark.tail_len) &&
 			     place.live == !i;
 			while (ok && got < sizeof(rest) &&
 				(n = reader_read(place.reader, rest + got, sizeof(rest) - got)) > 0)
