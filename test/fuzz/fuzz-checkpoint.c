@@ -36,6 +36,17 @@ static void check_same(const Checkpoint *a, const Checkpoint *b)
 	HOLDS(!strcmp(a->csv_path, b->csv_path) && !memcmp(&a->csv, &b->csv, sizeof(a->csv)));
 	HOLDS(a->log_count == b->log_count && a->log_count <= CHECKPOINT_LOGS_MAX);
 	check_mark(&a->csv);
+	HOLDS(a->csv_series == b->csv_series && a->csv_begin == b->csv_begin);
+	HOLDS(a->csv_number == b->csv_number && a->before_count == b->before_count);
+	HOLDS(a->csv_number > a->before_count && a->before_count <= CHECKPOINT_BEFORE_MAX);
+	for (size_t i = 0; i < a->before_count; i++) {
+		const CsvBefore *x = &a->before[i], *y = &b->before[i];
+
+		HOLDS(!strcmp(x->path, y->path) && x->begin == y->begin && x->lost == y->lost);
+		HOLDS(x->number == y->number && x->number == a->csv_number - a->before_count + i);
+		HOLDS(!memcmp(&x->mark, &y->mark, sizeof(x->mark)));
+		check_mark(&x->mark);
+	}
 	for (size_t i = 0; i < a->log_count; i++) {
 		const LogState *x = &a->logs[i], *y = &b->logs[i];
 
