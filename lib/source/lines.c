@@ -86,6 +86,15 @@ bool lines_at_start(const LineBuffer *lines)
 	return lines->offset == lines->empty;
 }
 
+bool lines_hold_nothing(const LineBuffer *lines)
+{
+	size_t at = lines->start;
+
+	while (at < lines->end && !lines->data[at])
+		at++;
+	return lines_at_start(lines) && at == lines->end;
+}
+
 /* The buffer is full of one line that has not ended. */
 static void cut(LineBuffer *lines)
 {

@@ -86,6 +86,9 @@ uint64_t lines_read_offset(const LineBuffer *lines);
  */
 bool lines_at_start(const LineBuffer *lines);
 
+/* The same, and nothing but NULs was read either. */
+bool lines_hold_nothing(const LineBuffer *lines);
+
 /* The place n bytes into the chunk: what a mark says of the stream (not which file, nor when). */
 void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark);
 

@@ -23,7 +23,8 @@ struct Tail {
 	bool single; /* no other file is looked for */
 	bool live;   /* it was opened as the log itself, so it may grow */
 	uint64_t device, inode;
-	int64_t written_us;          /* when it was last written, as of the last read */
+	int64_t written_us; /* when it was last written, as of the last read */
+	uint64_t prefix_device, prefix_inode, prefix_len; /* see take_copy() */
 	bool successor_seen;         /* there is a newer one with content: finish at the next end */
 	bool damage_said, gone_said; /* once is enough */
 
@@ -319,15 +320,45 @@ static int open_first(Tail *tail, int64_t now_us, Why *why)
 }
 
 /*
+ * place begins with all that was read of the open file, so it may be a copy of it, or what it is being copied from: what
+ * comes then is there, if what was read says anything. It can end in the middle of a line. 0 or -errno.
+ */
+static int take_copy(Tail *tail, ArchivePlace *place, int64_t now_us)
+{
+	if (!lines_at_start(&tail->lines)) {
+		take_file(tail, place, now_us);
+		return 0;
+	}
+	/* As long as it does not grow there is no more in it. */
+	tail->prefix_device = tail->device;
+	tail->prefix_inode = tail->inode;
+	tail->prefix_len = lines_read_offset(&tail->lines);
+	return take_start(tail, place, now_us);
+}
+
+/* Whether the file of the place, which is to be read from its start, is the one that the open file was found to begin with. */
+static bool is_prefix(const Tail *tail, const ArchivePlace *place)
+{
+	struct stat st;
+
+	return tail->prefix_len && place->device == tail->prefix_device &&
+	       place->inode == tail->prefix_inode && !place->offset &&
+	       !reader_compressed(place->reader) && !fstat(reader_fd(place->reader), &st) &&
+	       (uint64_t)st.st_size == tail->prefix_len;
+}
+
+/*
  * The open file is at its end. It is finished when there is a newer one that holds a byte and it
  * is, read after that, still at its end: writers go on with the old file for a while after the
- * new one is there (rsyslog, until it gets its HUP). 0, TAIL_IDLE, -errno.
+ * new one is there (rsyslog, until it gets its HUP), and a copy of the log grows until the log is cut.
+ * 0, TAIL_IDLE, -errno.
  */
 static int finish_file(Tail *tail, int64_t now_us, Why *why)
 {
 	ArchivePlace place;
 	ArchiveFrom from;
 	FileMark read;
+	bool copy;
 	int r;
 
 	lines_mark_read(&tail->lines, &read);
@@ -338,16 +369,17 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 	r = find_next(tail, &from, &place, why);
 	if (r)
 		return r;
+	/* NULs are no sign that it is one, but then the log is looked at more closely when it is read. */
+	copy = read.offset && place.offset == read.offset &&
+	       (place.live || !lines_hold_nothing(&tail->lines));
 	if (place.live && place.at_end && !place.offset) {
 		r = TAIL_IDLE;
+	} else if (copy && place.live) {
+		r = take_copy(tail, &place, now_us);
 	} else if (!tail->successor_seen && !reader_compressed(tail->reader)) {
 		tail->successor_seen = true;
-	} else if (read.offset && place.offset == read.offset) {
-		/* A copy, which goes on where this one ends, maybe in the middle of a line. */
-		if (!lines_at_start(&tail->lines))
-			take_file(tail, &place, now_us);
-		else
-			r = take_start(tail, &place, now_us);
+	} else if (copy) {
+		r = take_copy(tail, &place, now_us);
 	} else {
 		lines_finish(&tail->lines);
 		if (!lines_chunk(&tail->lines).len) {
@@ -428,7 +460,7 @@ static int check_first(Tail *tail, int64_t now_us, Why *why)
 		return r;
 	if (r & ARCHIVE_NOTHING)
 		return 0;
-	if (!place.before_open) {
+	if (!place.before_open || is_prefix(tail, &place)) {
 		archive_place_done(&place);
 		return 0;
 	}

@@ -344,6 +344,118 @@ static void test_many_nuls(void)
 	}
 }
 
+/* A log that begins with NULs, and what it held before. */
+static void write_log(const char *path, size_t nuls, const char *text)
+{
+	static const char many[2000];
+
+	MUST(!truncate(path, 0) || errno == ENOENT);
+	scratch_append(path, many, nuls);
+	append(path, text);
+}
+
+static void look(Tail *tail, Seen *seen, int times)
+{
+	Why why = {""};
+
+	for (int i = 0; i < times; i++) {
+		MUST(tail_fill(tail, NOW_US, &why) >= 0);
+		consume(tail, seen);
+	}
+}
+
+static bool reads_from(const Tail *tail, const char *path)
+{
+	struct stat open_st, st;
+
+	return tail_fd(tail) < 0 ||
+	       (!fstat(tail_fd(tail), &open_st) && !stat(path, &st) && st.st_ino == open_st.st_ino);
+}
+
+static bool holds_once(const StrBuf *lines, const char *line)
+{
+	const char *at = memmem(lines->data, lines->len, line, strlen(line));
+	size_t behind;
+
+	if (!at)
+		return false;
+	behind = (size_t)(at - lines->data) + 1;
+	return !memmem(lines->data + behind, lines->len - behind, line, strlen(line));
+}
+
+/*
+ * The log is copied, cut and written again while the copy is read: what is read first is only a part of it. While the tail
+ * is at the copy it is finished and the log is cut between two looks, as if it were during one.
+ */
+static void test_growing_copy(void)
+{
+	for (int i = 0; i < 28; i++) {
+		size_t nuls = i % 2 ? 1000 : 0;
+		bool moved = i % 4 < 2;
+		int looks = i / 4;
+		bool in_copy;
+		Seen seen = {0};
+		Tail *tail;
+
+		new_world();
+		write_log(LOG, 0, "one\n");
+		tail = start(&seen, NULL);
+		reads(tail, &seen, "one\n", "a log");
+		write_log(LOG "-20261120", 0, "one\n");
+		write_log(LOG, nuls, "\ntwo\nthree\n");
+		write_log(LOG "-20261121", nuls, nuls ? "" : "\ntwo\n");
+		tail = again(tail, &seen);
+		look(tail, &seen, looks);
+		in_copy = reads_from(tail, LOG "-20261121");
+		if (!in_copy)
+			append(LOG "-20261121", nuls ? "\ntwo\nthree\n" : "three\n");
+		write_log(LOG, nuls ? nuls + 11 : 0, "\nfour\n");
+		if (moved) {
+			MUST(!rename(LOG, LOG "-20261122"));
+			append(LOG, "five\n");
+		}
+		look(tail, &seen, 1);
+		if (in_copy)
+			append(LOG "-20261121", nuls ? "\ntwo\nthree\n" : "three\n");
+		look(tail, &seen, 20);
+		tap_ok(holds_once(&seen.lines, "two\n") && holds_once(&seen.lines, "three\n") &&
+				holds_once(&seen.lines, "four\n") &&
+				holds_once(&seen.lines, "five\n") == moved,
+			"a copy that grows, after %d looks%s%s: nothing is lost", looks,
+			nuls ? ", with NULs" : "", moved ? ", rotated again" : "");
+		warns(&seen, NULL, "nothing to say");
+		tail_free(tail);
+		forget(&seen);
+	}
+}
+
+/* A copy that was never finished must not be looked at again and again. */
+static void test_broken_copy(void)
+{
+	static const char *const parts[] = {"tw", "two\nthr"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		Seen seen = {0};
+		Tail *tail;
+
+		new_world();
+		append(LOG, "one\n");
+		tail = start(&seen, NULL);
+		reads(tail, &seen, "one\n", "a log");
+		scratch_text(LOG ".2", "one\n");
+		MUST(!truncate(LOG, 0));
+		append(LOG, "two\nthree\n");
+		append(LOG ".1", parts[i]);
+		tail = again(tail, &seen);
+		reads(tail, &seen, "two\nthree\n",
+			"the log, of which there is the start of a copy");
+		append(LOG, "four\n");
+		reads(tail, &seen, "four\n", "and it is followed");
+		warns(&seen, NULL, "nothing is lost");
+		tail_free(tail);
+	}
+}
+
 /* ---- rotation ------------------------------------------------------------------------------- */
 
 static void test_waiting(void)
@@ -723,6 +835,8 @@ int main(void)
 	test_cut();
 	test_no_append();
 	test_many_nuls();
+	test_growing_copy();
+	test_broken_copy();
 	test_waiting();
 	test_last_line();
 	test_gone();
