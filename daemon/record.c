@@ -5,12 +5,16 @@
 #include "daemon/command.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
-#include "state/lock.h"
+#include "state/bookmark.h"
+#include "store/csv.h"
 #include "store/csvfile.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+
+/* Of the CSV files before, the newest are kept though no reader needs them: one may just begin, or come back from a backup. */
+#define BEFORE_KEPT 8
 
 struct Record {
 	int lock_fd;
@@ -20,6 +24,7 @@ struct Record {
 	CsvFile *csv;
 	const char *failed_path;
 	bool in_doubt;
+	Why said; /* why the CSV can't be followed to a new one */
 };
 
 void record_free(Record *record)
@@ -123,8 +128,16 @@ static int load(const Config *config, char **ret_path, Checkpoint *ret_checkpoin
 	return r == CHECKPOINT_NONE ? -CHECKPOINT_NONE : 0;
 }
 
+static bool has_rows(const Checkpoint *checkpoint)
+{
+	return checkpoint->csv.offset > MAX(checkpoint->csv_begin, (uint64_t)csv_header().len);
+}
+
 static void say_start(CsvStart start, const char *path, uint64_t cut, const Checkpoint *checkpoint)
 {
+	/* Nothing is missing with a file that had no row. */
+	if (!has_rows(checkpoint) && (start == CSV_SHORTER || start == CSV_DISAPPEARED))
+		start = CSV_ROTATED;
 	switch (start) {
 	case CSV_CREATED:
 	case CSV_CONTINUED: break;
@@ -138,8 +151,9 @@ static void say_start(CsvStart start, const char *path, uint64_t cut, const Chec
 		log_warning("%s: is not the file that was written last; going on at its end", path);
 		break;
 	case CSV_DISAPPEARED:
-		log_warning("%s: the file that was written last is gone, going on with a new one",
-			path);
+		log_warning("%s: the file that was written last is gone, with %" PRIu64
+			    " bytes; going on with a new one",
+			path, checkpoint->csv.offset);
 		break;
 	}
 	if (cut)
@@ -148,18 +162,124 @@ static void say_start(CsvStart start, const char *path, uint64_t cut, const Chec
 			path, cut);
 }
 
+/* The first number that a reader still needs, UINT64_MAX when none needs any. */
+static uint64_t needed_number(const Checkpoint *checkpoint, const char *state_dir)
+{
+	uint64_t needed = UINT64_MAX;
+
+	for (const char *const *reader = bookmark_readers; *reader; reader++) {
+		Bookmark bookmark;
+		Why why = {""};
+		int r = bookmark_load(state_dir, *reader, &bookmark, &why);
+
+		if (r == BOOKMARK_NONE)
+			continue;
+		if (r < 0)
+			log_warning("%s/%s.offset: %s; all rotated CSVs are kept in mind",
+				state_dir, *reader, why.text);
+		if (r < 0 || bookmark.place.series != checkpoint->csv_series)
+			return 0;
+		needed = MIN(needed, bookmark.place.number);
+	}
+	return needed;
+}
+
+/* Forgets the files that all readers have passed, and makes room for one more. 0 or -ENOMEM. */
+static int forget_csvs(const Record *record, Checkpoint *checkpoint)
+{
+	_cleanup_free_ char *state_dir = file_parent_dup(record->checkpoint_path);
+	size_t n = 0;
+	uint64_t needed;
+
+	if (!state_dir)
+		return -ENOMEM;
+	if (checkpoint->before_count <= BEFORE_KEPT)
+		return 0;
+	needed = needed_number(checkpoint, state_dir);
+	while (n < checkpoint->before_count - BEFORE_KEPT && checkpoint->before[n].number < needed)
+		n++;
+	if (!n && checkpoint->before_count >= CHECKPOINT_BEFORE_MAX) {
+		log_warning("%s: more than %d rotated CSVs wait for a reader; number %" PRIu64
+			    " is forgotten",
+			checkpoint->csv_path, CHECKPOINT_BEFORE_MAX, checkpoint->before[0].number);
+		n = 1;
+	}
+	checkpoint_drop_csvs(checkpoint, n);
+	return 0;
+}
+
+/*
+ * What was the current CSV becomes one of those before. One that is nothing but a header leaves its number to the next. Of one that became
+ * shorter the rest is what there is to read; file goes on behind it. 0 or -errno.
+ */
+static int retire_csv(
+	const Record *record, Checkpoint *checkpoint, CsvStart start, const FileMark *mark)
+{
+	const FileMark *last = start == CSV_SHORTER ? mark : &checkpoint->csv;
+	int r;
+
+	if (checkpoint->csv.offset <= csv_header().len)
+		return 0;
+	r = forget_csvs(record, checkpoint);
+	if (r < 0)
+		return r;
+	return checkpoint_push_csv(checkpoint, last,
+		checkpoint->csv.offset > last->offset ? checkpoint->csv.offset - last->offset : 0);
+}
+
+/*
+ * From here on file, which was opened for checkpoint, is the committed one: nothing is written to it before the
+ * checkpoint says so, durably. 0 or -errno.
+ */
+static int take_up(Record *record, Checkpoint *checkpoint, CsvFile *file, CsvStart start)
+{
+	_cleanup_free_ char *path = strdup(csvfile_path(file));
+	FileMark mark = {0};
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	record->failed_path = csvfile_path(file);
+	/* What another program left may lack its last newline. */
+	r = csvfile_flush(file);
+	if (!r)
+		r = csvfile_sync(file);
+	if (!r)
+		r = csvfile_mark(file, &mark);
+	if (!r && start != CSV_CREATED && start != CSV_CONTINUED)
+		r = retire_csv(record, checkpoint, start, &mark);
+	if (r < 0)
+		return r;
+	if (start != CSV_CONTINUED)
+		checkpoint->csv_begin = mark.offset;
+	if (!checkpoint->csv_series)
+		checkpoint->csv_series = (uint64_t)loop_wall_us();
+	checkpoint->csv = mark;
+	free(checkpoint->csv_path);
+	checkpoint->csv_path = TAKE(path);
+	record->failed_path = record->checkpoint_path;
+	return checkpoint_save(record->checkpoint_path, checkpoint);
+}
+
 static int open_csv(Record *record, const Config *config, bool first, StrBuf *ret_why)
 {
 	_cleanup_free_ char *path = config_csv_path_dup(config);
 	Checkpoint *checkpoint = &record->checkpoint;
-	uint64_t cut = 0;
+	bool elsewhere = checkpoint->csv_path && path && strcmp(checkpoint->csv_path, path), left;
+	uint64_t cut = 0, cut_before = 0;
 	CsvStart start;
 	Why why = {""};
-	int r;
+	int r = 0;
 
 	if (!path)
 		return fail_errno(ret_why, config->paths.working_dir, -ENOMEM);
-	r = csvfile_open(path, first ? NULL : &checkpoint->csv, &record->csv, &start, &cut, &why);
+	/* The configuration names another one now: what was not committed is cut where it was written. */
+	if (elsewhere)
+		r = csvfile_cut_back(checkpoint->csv_path, &checkpoint->csv, &cut_before, &why);
+	left = r > 0;
+	if (r >= 0)
+		r = csvfile_open(
+			path, first ? NULL : &checkpoint->csv, &record->csv, &start, &cut, &why);
 	if (r == -EEXIST)
 		return fail(ret_why, EXIT_CONFIG,
 			"%s; to keep it, move it away and start again, or put back the %s that "
@@ -172,15 +292,14 @@ static int open_csv(Record *record, const Config *config, bool first, StrBuf *re
 		return fail(ret_why, EXIT_FAILED, "%s", why.text);
 	if (r < 0)
 		return fail_errno(ret_why, path, r);
-	say_start(start, path, cut, checkpoint);
-	free(checkpoint->csv_path);
-	checkpoint->csv_path = TAKE(path);
-	/* From here on this file is the committed one: a crash must find it again. */
-	if (start == CSV_CONTINUED && !first)
+	if (left && (start == CSV_DISAPPEARED || start == CSV_FOREIGN))
+		start = CSV_ROTATED;
+	say_start(start, path, cut + cut_before, checkpoint);
+	if (start == CSV_CONTINUED && !first && !elsewhere)
 		return 0;
-	r = record_flush(record);
-	if (!r)
-		r = record_commit(record, checkpoint->rows, loop_wall_us());
+	if (first)
+		checkpoint->written_us = loop_wall_us();
+	r = take_up(record, checkpoint, record->csv, start);
 	return r < 0 ? fail_errno(ret_why, record->failed_path, r) : 0;
 }
 
@@ -211,10 +330,76 @@ int record_open(const Config *config, const char *command, Record **ret_record, 
 	return 0;
 }
 
+/* A CSV that another program has changed: what of it is left, only a new start can tell. */
+static int doubt(Record *record)
+{
+	if (!record->in_doubt)
+		log_warning("%s: another program has cut it or written to it",
+			csvfile_path(record->csv));
+	record->in_doubt = true;
+	return -ESTALE;
+}
+
 int record_flush(Record *record)
 {
+	int r;
+
 	record->failed_path = csvfile_path(record->csv);
-	return csvfile_flush(record->csv);
+	r = csvfile_flush(record->csv);
+	return r == -ESTALE ? doubt(record) : r;
+}
+
+/*
+ * Goes on in a new CSV. What is durable is what the checkpoint on disk says: the one in memory may be ahead of the rows.
+ * 0 or -errno: then the old file is open as before, and the call can be made again.
+ */
+static int move_on(Record *record)
+{
+	_cleanup_checkpoint_ Checkpoint durable = CHECKPOINT_INIT;
+	_cleanup_(csvfile_freep) CsvFile *next = NULL;
+	uint64_t cut = 0;
+	CsvStart start;
+	Why why = {""};
+	int r;
+
+	record->failed_path = record->checkpoint_path;
+	r = checkpoint_load(record->checkpoint_path, &durable, &why);
+	/* Somebody removed it: the next commit puts it back. */
+	if (r == CHECKPOINT_NONE)
+		return 0;
+	/* A save may have failed behind its rename. */
+	if (!r)
+		r = file_sync_parent(record->checkpoint_path);
+	if (r < 0)
+		return r;
+	record->failed_path = csvfile_path(record->csv);
+	r = csvfile_open_next(record->csv, &durable.csv, &next, &start, &cut, &why);
+	if (r == -ESTALE)
+		return doubt(record);
+	if (r < 0 && strcmp(why.text, record->said.text))
+		log_error("%s", why.text);
+	record->said = why;
+	if (r < 0)
+		return r;
+	/* It was opened for what is durable, so that is what is saved with it. */
+	r = take_up(record, &durable, next, start);
+	if (r < 0)
+		return r;
+	say_start(start, csvfile_path(next), cut, &record->checkpoint);
+	checkpoint_swap_csvs(&record->checkpoint, &durable);
+	csvfile_replace(record->csv, TAKE(next));
+	return record_flush(record);
+}
+
+int record_look(Record *record)
+{
+	int r;
+
+	record->failed_path = csvfile_path(record->csv);
+	r = csvfile_check(record->csv);
+	if (r == CSVFILE_CHANGED)
+		return doubt(record);
+	return r == CSVFILE_MOVED ? move_on(record) : r;
 }
 
 int record_commit(Record *record, uint64_t rows, int64_t now_us)
@@ -223,6 +408,13 @@ int record_commit(Record *record, uint64_t rows, int64_t now_us)
 	FileMark mark;
 	int r;
 
+	/*
+	 * All rows have been flushed: should it be renamed from here on, what is committed now stood in it before, and whoever
+	 * copies or compresses it has that.
+	 */
+	r = record_look(record);
+	if (r < 0)
+		return r;
 	record->failed_path = csvfile_path(record->csv);
 	r = csvfile_sync(record->csv);
 	if (r < 0) {
@@ -230,6 +422,8 @@ int record_commit(Record *record, uint64_t rows, int64_t now_us)
 		return r;
 	}
 	r = csvfile_mark(record->csv, &mark);
+	if (r == -ESPIPE)
+		return doubt(record);
 	if (r < 0)
 		return r;
 	checkpoint->csv = mark;

@@ -29,8 +29,14 @@ int64_t record_found_us(const Record *record);
 /* Rows are appended here; record_flush writes and empties it. Borrowed. */
 StrBuf *record_output(Record *record);
 
-/* 0 or -errno: the CSV ends where it ended, the rows are kept, try again. */
+/* 0 or -errno: the CSV ends where it ended, the rows are kept, try again unless record_in_doubt(). */
 int record_flush(Record *record);
+
+/*
+ * Whether the CSV was renamed or removed: then a new one is made, with the rows that were not committed, and the old one is let go.
+ * So that this happens when no rows come, too; a commit looks by itself. 0 or -errno, as record_commit().
+ */
+int record_look(Record *record);
 
 /*
  * After a flush: makes rows, then positions durable. 0 or -errno: either the old checkpoint or the new one is there then, which
@@ -40,7 +46,8 @@ int record_commit(Record *record, uint64_t rows, int64_t now_us);
 
 /*
  * A commit failed at the CSV's fdatasync: the kernel may have dropped rows that were not durable though they can still be
- * read, and a further fdatasync would not tell. Only a new record, which starts at the checkpoint, is safe.
+ * read, and a further fdatasync would not tell. Or another program has cut the CSV or written to it. Only a new record, which
+ * starts at the checkpoint, is safe.
  */
 bool record_in_doubt(const Record *record);
 

@@ -630,6 +630,11 @@ static void check_patterns(Session *session)
 
 void session_look(Session *session)
 {
+	bool writes = session->record && !session->over && !session->paused;
+	int r = writes ? record_look(session->record) : 0;
+
+	if (r < 0)
+		write_failed(session, r);
 	if (session->discover) {
 		if (discover_look(session->discover) < 0)
 			log_warning("looking for logs: %s", strerror(ENOMEM));

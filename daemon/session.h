@@ -49,7 +49,7 @@ int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why);
 /* Names have arrived. */
 void session_wake(Session *session);
 
-/* Looks at all logs, in case no event came. */
+/* Looks at all logs, in case no event came, and whether the CSV was rotated. */
 void session_look(Session *session);
 
 /* Reads no more, and has ended when all that was read is written and committed. */

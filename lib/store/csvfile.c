@@ -255,6 +255,17 @@ static int find_rotated(const char *path, const FileMark *committed, uint64_t *r
 	return r;
 }
 
+int csvfile_cut_back(
+	const char *path, const FileMark *committed, uint64_t *ret_cut_bytes, Why *ret_why)
+{
+	uint64_t cut = 0;
+	int r = find_rotated(path, committed, &cut, ret_why);
+
+	if (r >= 0)
+		*ret_cut_bytes = cut;
+	return r;
+}
+
 /* A file that does not end with a newline: the next row must not become part of its last line. */
 static int end_last_line(CsvFile *file)
 {

@@ -29,6 +29,13 @@ typedef enum CsvStart {
  */
 int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file,
 	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why);
+/*
+ * Cuts the committed file back where it was written as path, under whatever name there it is now; for a CSV that is
+ * from now on written elsewhere. 1 when it was found, 0 when not, -errno.
+ */
+int csvfile_cut_back(
+	const char *path, const FileMark *committed, uint64_t *ret_cut_bytes, Why *ret_why);
+
 /* Rows that were not flushed are dropped. */
 void csvfile_free(CsvFile *file);
 DEFINE_CLEANUP(CsvFile *, csvfile_freep, csvfile_free)
