@@ -11,8 +11,12 @@
 #include <sys/uio.h>
 #include <syslog.h>
 
+#include "build-config.h"
+
+#if HAVE_SYSTEMD
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
+#endif
 
 #include "base/calendar.h"
 #include "base/strbuf.h"
@@ -101,6 +105,7 @@ static bool stderr_is_journal(void)
 	return end != stream && !*end && device == st.st_dev && inode == st.st_ino;
 }
 
+#if HAVE_SYSTEMD
 static bool send_to_journal(LogLevel level, const char *text)
 {
 	char priority[] = "PRIORITY=0";
@@ -117,6 +122,12 @@ static bool send_to_journal(LogLevel level, const char *text)
 	fields[2] = (struct iovec){identifier, sizeof(identifier) - 1};
 	return sd_journal_sendv(fields, ARRAY_SIZE(fields)) >= 0;
 }
+#else
+static bool send_to_journal(LogLevel level, const char *text)
+{
+	return false;
+}
+#endif
 
 /*
  * A write to a pipe without a reader raises SIGPIPE, which would kill a program that lost only its log. It is kept

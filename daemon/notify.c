@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/notify.h"
 
+#include "build-config.h"
+
+#if HAVE_SYSTEMD
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
@@ -39,3 +43,5 @@ uint64_t notify_watchdog_interval_ms(void)
 
 	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 2000 : 0;
 }
+
+#endif

@@ -9,6 +9,11 @@
 #define FORMAT_NAME "checkpoint"
 #define FORMAT_VERSION 1
 
+static const char *const source_names[] = {
+	[SOURCE_FILE] = "file",
+	[SOURCE_JOURNAL] = "journal",
+};
+
 void counters_add(Counters *counters, const Counters *more)
 {
 	counters->lines += more->lines;
@@ -192,6 +197,8 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 	strbuf_appendf(&sb, "written %" PRId64 "\n", checkpoint->written_us);
 	append_csvs(&sb, checkpoint);
 	strbuf_appendf(&sb, "rows %" PRIu64 "\n", checkpoint->rows);
+	if (checkpoint->source != SOURCE_UNDECIDED)
+		strbuf_appendf(&sb, "source %s\n", source_names[checkpoint->source]);
 	for (size_t i = 0; i < checkpoint->log_count; i++) {
 		const LogState *log = &checkpoint->logs[i];
 
@@ -204,6 +211,12 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 			strbuf_appendf(&sb, "length %" PRIu64 "\n", log->length);
 		if (log->has_finished)
 			append_mark(&sb, "finished", &log->finished);
+		if (*log->cursor)
+			strbuf_appendf(&sb, "cursor %s\n", log->cursor);
+		if (log->stamp_us)
+			strbuf_appendf(&sb, "stamp %" PRId64 "\n", log->stamp_us);
+		if (log->after_us)
+			strbuf_appendf(&sb, "after %" PRId64 "\n", log->after_us);
 		strbuf_appendf(&sb,
 			"counters lines=%" PRIu64 " failures=%" PRIu64 " successes=%" PRIu64
 			" outages=%" PRIu64 " aborted=%" PRIu64 " skipped=%" PRIu64 "\n",
@@ -277,6 +290,31 @@ static bool read_counters(const char *value, Counters *ret_counters)
 	return true;
 }
 
+static bool read_time(const char *value, int64_t *ret_us)
+{
+	int end = 0;
+
+	return sscanf(value, "%" SCNd64 "%n", ret_us, &end) == 1 && !value[end];
+}
+
+static bool read_source(const char *value, SourceKind *ret_source)
+{
+	for (size_t i = SOURCE_FILE; i < ARRAY_SIZE(source_names); i++)
+		if (!strcmp(value, source_names[i])) {
+			*ret_source = (SourceKind)i;
+			return true;
+		}
+	return false;
+}
+
+static bool read_cursor(const char *value, char ret_cursor[CHECKPOINT_CURSOR_MAX])
+{
+	if (!*value || strlen(value) >= CHECKPOINT_CURSOR_MAX)
+		return false;
+	memcpy(ret_cursor, value, strlen(value) + 1);
+	return true;
+}
+
 static char *read_path_dup(const char *value)
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
@@ -331,9 +369,7 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 		return -EBADMSG;
 	*value++ = '\0';
 	if (!strcmp(line, "written"))
-		return sscanf(value, "%" SCNd64 "%n", &cp->written_us, &end) == 1 && !value[end]
-			       ? 0
-			       : -EBADMSG;
+		return read_time(value, &cp->written_us) ? 0 : -EBADMSG;
 	if (!strcmp(line, "rows"))
 		return sscanf(value, "%" SCNu64 "%n", &cp->rows, &end) == 1 && !value[end]
 			       ? 0
@@ -343,6 +379,8 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 		cp->csv_path = read_path_dup(value);
 		return cp->csv_path ? 0 : -ENOMEM;
 	}
+	if (!strcmp(line, "source"))
+		return read_source(value, &cp->source) ? 0 : -EBADMSG;
 	if (!strcmp(line, "csv-mark"))
 		return read_mark(value, &cp->csv) ? 0 : -EBADMSG;
 	if (!strcmp(line, "csv-file"))
@@ -372,6 +410,12 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 			       : -EBADMSG;
 	if (!strcmp(line, "finished"))
 		return ((*log)->has_finished = read_mark(value, &(*log)->finished)) ? 0 : -EBADMSG;
+	if (!strcmp(line, "cursor"))
+		return read_cursor(value, (*log)->cursor) ? 0 : -EBADMSG;
+	if (!strcmp(line, "stamp"))
+		return read_time(value, &(*log)->stamp_us) ? 0 : -EBADMSG;
+	if (!strcmp(line, "after"))
+		return read_time(value, &(*log)->after_us) ? 0 : -EBADMSG;
 	if (!strcmp(line, "counters"))
 		return read_counters(value, &(*log)->counters) ? 0 : -EBADMSG;
 	return -EBADMSG;

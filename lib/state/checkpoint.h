@@ -11,6 +11,8 @@
 
 #include "state/trail.h"
 
+#define CHECKPOINT_CURSOR_MAX 192 /* longer than any place in the journal */
+
 /* Cumulative since the first start, at the committed place; a replay counts nothing twice. */
 typedef struct Counters {
 	uint64_t lines;
@@ -24,14 +26,17 @@ typedef struct Counters {
 void counters_add(Counters *counters, const Counters *more);
 
 typedef struct LogState {
-	char *path;        /* as configured: the name that is followed */
+	char *path; /* as configured: the name that is followed; CHECKPOINT_JOURNAL is the journal */
 	bool has_position; /* false: nothing was read yet, not even an empty file was there */
 	FileMark position;
 	Trail earlier; /* places before the position, in the same file */
 	uint64_t
 		length; /* of that file when it was last looked at; what lies behind the position was not read */
-	bool has_finished; /* the file read to its end before the current one */
-	FileMark finished; /* offset is its length */
+	bool has_finished;                  /* the file read to its end before the current one */
+	FileMark finished;                  /* offset is its length */
+	char cursor[CHECKPOINT_CURSOR_MAX]; /* the journal's position; "": none */
+	int64_t stamp_us; /* time of the last event of it that is committed; 0: there was none */
+	int64_t after_us; /* events up to this time are another source's, until there is a later one; 0: none */
 	Counters counters;
 } LogState;
 
@@ -47,6 +52,15 @@ typedef struct CsvBefore {
 	uint64_t lost; /* bytes that were committed behind that, and that are gone */
 } CsvBefore;
 
+#define CHECKPOINT_JOURNAL "journal"
+
+/* Which kind of source is followed; decided once. */
+typedef enum SourceKind {
+	SOURCE_UNDECIDED = 0,
+	SOURCE_FILE,
+	SOURCE_JOURNAL,
+} SourceKind;
+
 typedef struct Checkpoint {
 	int64_t written_us;
 	char *csv_path;
@@ -59,6 +73,7 @@ typedef struct Checkpoint {
 	size_t before_count;
 	CsvBefore *before; /* by number, without gaps: the last is csv_number - 1 */
 	uint64_t rows;
+	SourceKind source;
 	size_t log_count;
 	LogState *logs;
 } Checkpoint;

@@ -109,6 +109,7 @@ static void make(Checkpoint *cp, Random *random, size_t logs)
 		MUST(cp->csv_path);
 	}
 	cp->rows = random_next(random);
+	cp->source = (SourceKind)random_below(random, 3);
 	for (size_t i = 0; i < logs; i++) {
 		_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
 		LogState *log;
@@ -126,6 +127,13 @@ static void make(Checkpoint *cp, Random *random, size_t logs)
 		}
 		if (log->has_finished)
 			log->finished = random_mark(random);
+		if (random_below(random, 2))
+			(void)snprintf(log->cursor, sizeof(log->cursor), "s=%0*" PRIx64,
+				(int)random_below(random, 189), random_next(random));
+		if (random_below(random, 2))
+			log->stamp_us = (int64_t)random_next(random);
+		if (random_below(random, 2))
+			log->after_us = (int64_t)random_next(random);
 		log->counters = random_counters(random);
 	}
 }
@@ -148,8 +156,9 @@ static bool same(const Checkpoint *a, const Checkpoint *b)
 	for (size_t i = 0; i < a->log_count; i++) {
 		const LogState *x = &a->logs[i], *y = &b->logs[i];
 
-		if (strcmp(x->path, y->path) || x->has_position != y->has_position ||
-			x->has_finished != y->has_finished ||
+		if (strcmp(x->path, y->path) || strcmp(x->cursor, y->cursor) ||
+			x->stamp_us != y->stamp_us || x->after_us != y->after_us ||
+			x->has_position != y->has_position || x->has_finished != y->has_finished ||
 			(x->has_position && !same_mark(&x->position, &y->position)) ||
 			(x->has_finished && !same_mark(&x->finished, &y->finished)) ||
 			(x->has_position && !same_trail(x, y)) ||
@@ -270,6 +279,12 @@ static const struct {
 	{"rows that are none", SPAN_LITERAL(FIRST_LINE "csv x\nrows many\n"), "a line of it"},
 	{"more than rows", SPAN_LITERAL(FIRST_LINE "csv x\nrows 1 2\n"), "a line of it"},
 	{"CSV twice", SPAN_LITERAL(FIRST_LINE "csv x\ncsv y\n"), NULL},
+	{"a source that is none", SPAN_LITERAL(FIRST_LINE "csv x\nsource none\n"), "a line of it"},
+	{"an empty cursor", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\ncursor \n"), "a line of it"},
+	{"a cursor without a log", SPAN_LITERAL(FIRST_LINE "csv x\ncursor s=1\n"), "a line of it"},
+	{"a time that is none", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\nstamp soon\n"),
+		"a line of it"},
+	{"half a time", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\nafter 1x\n"), "a line of it"},
 	{"position without a log",
 		SPAN_LITERAL(FIRST_LINE "csv x\n"
 					"position offset=1 head=1:0 tail=1:0 file=1:1 written=0\n"),
@@ -356,7 +371,8 @@ static void test_random_text(Random *random)
 {
 	static const char *const words[] = {"csv ", "x", "log ", "\n", "\n", "position ",
 		"offset=", "head=", "tail=", ":", "file=", " ", "1", "99999999999999999999", "-1",
-		"written=", "counters ", "lines=", "csv-mark ", "finished ", "rows ", "\\x0a"};
+		"written=", "counters ", "lines=", "csv-mark ", "finished ", "cursor ", "stamp ",
+		"after ", "source ", "rows ", "\\x0a"};
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	size_t strange = 0;
 	Why why;

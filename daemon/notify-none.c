@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/notify.h"
+
+#include "build-config.h"
+
+#if !HAVE_SYSTEMD
+
+/* Built without libsystemd: nobody is told. */
+
+void notify_ready(void)
+{
+}
+
+void notify_stopping(void)
+{
+}
+
+void notify_status(const char *fmt, ...)
+{
+}
+
+void notify_watchdog(void)
+{
+}
+
+uint64_t notify_watchdog_interval_ms(void)
+{
+	return 0;
+}
+
+#endif
