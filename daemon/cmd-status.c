@@ -35,7 +35,7 @@ static bool find_lag(const StatusLog *log, uint64_t *ret_bytes)
 {
 	struct stat st;
 
-	if (!log->open || stat(log->path, &st) < 0 || st.st_dev != log->device ||
+	if (!log->open || !log->inode || stat(log->path, &st) < 0 || st.st_dev != log->device ||
 		st.st_ino != log->inode || (uint64_t)st.st_size < log->offset)
 		return false;
 	*ret_bytes = (uint64_t)st.st_size - log->offset;
@@ -111,7 +111,7 @@ static void append_json_log(Printer *p, const StatusLog *log)
 	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
 	append_string(p, "path", log->path);
 	append_name(p, "offset");
-	if (log->open)
+	if (log->open && log->inode)
 		strbuf_append_u64(&p->out, log->offset);
 	else
 		strbuf_append_string(&p->out, "null");
@@ -236,8 +236,10 @@ static void append_log(Printer *p, const StatusLog *log)
 	append_escaped(p, log->path);
 	if (!log->open)
 		strbuf_append_string(&p->out, ": not open");
-	else
+	else if (log->inode)
 		strbuf_appendf(&p->out, ": read up to byte %" PRIu64, log->offset);
+	else
+		strbuf_append_string(&p->out, ": open"); /* the journal, which has no bytes */
 	if (has_lag)
 		strbuf_appendf(&p->out, ", %" PRIu64 " to go", lag);
 	if (log->read_us) {

@@ -28,6 +28,13 @@ const ConfigOption config_options[] = {
 	{"paths", "csv_filename", CONFIG_FILE_NAME, FIELD(paths.csv_filename),
 		"maillogsentinel.csv", .help = "Name of the CSV in working_dir."},
 
+	{"source", "type", CONFIG_SOURCE_TYPE, FIELD(source.type), "auto",
+		.help = "What is read: \"file\" (paths.mail_log), \"journal\" (systemd's), or "
+			"\"auto\": what is there at the first start."},
+	{"source", "journal_directory", CONFIG_PATH, FIELD(source.journal_directory), "",
+		.may_be_empty = true,
+		.help = "Directory of journal files that is read in place of the system's "
+			"journal; \"\" is the system's."},
 	{"source", "quiet_warning", CONFIG_DURATION, FIELD(source.quiet_warning_ms), "24 h",
 		.min = 0, .max = (uint64_t)365 * 24 * 3600 * 1000,
 		.help = "How long a log may bring no line, or none of smtpd, before that is a "

@@ -10,15 +10,16 @@
 #include "daemon/config.h"
 
 typedef enum ConfigType {
-	CONFIG_BOOL,      /* bool */
-	CONFIG_NUMBER,    /* unsigned, min to max */
-	CONFIG_SIZE,      /* uint64_t bytes, min to max; a string ("5 MiB") or a number */
-	CONFIG_DURATION,  /* uint64_t ms, min to max; a string ("24 h") or a number of seconds */
-	CONFIG_TEXT,      /* char * */
-	CONFIG_FILE_NAME, /* char *, without a slash */
-	CONFIG_PATH,      /* char *, absolute */
-	CONFIG_PATHS,     /* char **, absolute; a string or a list of strings */
-	CONFIG_LOG_LEVEL, /* int, a LogLevel */
+	CONFIG_BOOL,        /* bool */
+	CONFIG_NUMBER,      /* unsigned, min to max */
+	CONFIG_SIZE,        /* uint64_t bytes, min to max; a string ("5 MiB") or a number */
+	CONFIG_DURATION,    /* uint64_t ms, min to max; a string ("24 h") or a number of seconds */
+	CONFIG_TEXT,        /* char * */
+	CONFIG_FILE_NAME,   /* char *, without a slash */
+	CONFIG_PATH,        /* char *, absolute */
+	CONFIG_PATHS,       /* char **, absolute; a string or a list of strings */
+	CONFIG_LOG_LEVEL,   /* int, a LogLevel */
+	CONFIG_SOURCE_TYPE, /* int, a SourceKind; "auto" is SOURCE_UNDECIDED */
 } ConfigType;
 
 typedef struct ConfigOption {

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "daemon/log.h"
+#include "state/checkpoint.h"
 
 static void *field_of(const ConfigOption *option, Config *config)
 {
@@ -48,7 +49,8 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	case CONFIG_NUMBER:
 	case CONFIG_SIZE:
 	case CONFIG_DURATION:
-	case CONFIG_LOG_LEVEL: break;
+	case CONFIG_LOG_LEVEL:
+	case CONFIG_SOURCE_TYPE: break;
 	}
 }
 
@@ -125,6 +127,7 @@ static int wants(const ConfigOption *option, Why *ret_why)
 	case CONFIG_LOG_LEVEL:
 		why_set(ret_why, "wants \"DEBUG\", \"INFO\", \"WARNING\" or \"ERROR\"");
 		break;
+	case CONFIG_SOURCE_TYPE: why_set(ret_why, "wants \"auto\", \"file\" or \"journal\""); break;
 	case CONFIG_PATHS:
 		why_set(ret_why,
 			"wants a string such as \"%s\" or a list of strings such as [ \"%s\", "
@@ -190,6 +193,23 @@ static int set_log_level(
 		return wants(option, ret_why);
 	*(int *)field_of(option, config) = (int)level;
 	return 0;
+}
+
+static const char *const source_types[] = {
+	[SOURCE_UNDECIDED] = "auto",
+	[SOURCE_FILE] = "file",
+	[SOURCE_JOURNAL] = "journal",
+};
+
+static int set_source_type(
+	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
+{
+	for (size_t i = 0; value->kind == CONFIG_VALUE_TEXT && i < ARRAY_SIZE(source_types); i++)
+		if (!strcmp(value->texts[0], source_types[i])) {
+			*(int *)field_of(option, config) = (int)i;
+			return 0;
+		}
+	return wants(option, ret_why);
 }
 
 static int check_file_name(const char *name, Why *ret_why)
@@ -310,6 +330,7 @@ int config_option_set(
 	case CONFIG_SIZE: return set_size(option, config, value, ret_why);
 	case CONFIG_DURATION: return set_duration(option, config, value, ret_why);
 	case CONFIG_LOG_LEVEL: return set_log_level(option, config, value, ret_why);
+	case CONFIG_SOURCE_TYPE: return set_source_type(option, config, value, ret_why);
 	case CONFIG_PATHS: return set_paths(option, config, value, ret_why);
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
@@ -392,6 +413,7 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_LOG_LEVEL:
 		append_quoted(log_level_name((LogLevel) * (const int *)field), sb);
 		break;
+	case CONFIG_SOURCE_TYPE: append_quoted(source_types[*(const int *)field], sb); break;
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;

@@ -20,6 +20,8 @@ typedef struct Config {
 	} paths;
 	struct {
 		uint64_t quiet_warning_ms; /* 0: never */
+		int type; /* SourceKind of state/checkpoint.h; SOURCE_UNDECIDED is "auto" */
+		char *journal_directory; /* "" is the system's journal */
 	} source;
 	struct {
 		char *country_db_path; /* absolute after loading: default state_dir/db/user-country.mmdb */

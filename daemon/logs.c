@@ -25,7 +25,9 @@
 #define BUFFERS_KEPT 8
 
 typedef struct Log {
-	Tail *tail;
+	Source *source;
+	Tail *tail; /* the source's; NULL: it is the journal */
+	int own_fd; /* of the source, that tells of its changes and is in the loop now; -1: none */
 	bool idle;
 	bool held;
 	bool closed; /* for another one's sake, when it was so: */
@@ -60,7 +62,7 @@ struct Logs {
 /* The key of what there is to say of a log. Returns key. */
 static const char *make_key(char key[KEY_MAX], const char *what, const Log *log)
 {
-	(void)snprintf(key, KEY_MAX, "%s:%s", what, tail_path(log->tail));
+	(void)snprintf(key, KEY_MAX, "%s:%s", what, source_name(log->source));
 	return key;
 }
 
@@ -73,7 +75,7 @@ static void wake_log(Logs *logs, size_t index)
 	log->idle = false;
 	if (log->missed >= EVENTS_MISSED_MAX)
 		warnings_clear(logs->options.warnings, make_key(key, "events", log),
-			"%s: events come", tail_path(log->tail));
+			"%s: events come", source_name(log->source));
 	log->missed = 0;
 }
 
@@ -136,12 +138,22 @@ int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs)
 	return 0;
 }
 
+/* Its own descriptor is no longer watched: it stays readable until all is read, and may be closed then. */
+static void unwatch_own(Logs *logs, Log *log)
+{
+	if (log->own_fd >= 0)
+		(void)loop_watch(logs->loop, log->own_fd, 0, NULL, NULL);
+	log->own_fd = -1;
+}
+
 void logs_free(Logs *logs)
 {
 	if (!logs)
 		return;
-	for (size_t i = 0; i < logs->count; i++)
-		tail_free(logs->logs[i].tail);
+	for (size_t i = 0; i < logs->count; i++) {
+		unwatch_own(logs, &logs->logs[i]);
+		source_free(logs->logs[i].source);
+	}
 	if (logs->watch)
 		(void)loop_watch(logs->loop, watch_fd(logs->watch), 0, NULL, NULL);
 	watch_free(logs->watch);
@@ -163,18 +175,20 @@ static void on_notice(void *userdata, bool warning, const char *text)
 	warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING, key, loop_wall_us(), "%s", text);
 }
 
-static int add_tail(Logs *logs, Tail *tail_take, int64_t silent_us)
+static int add_source(Logs *logs, Source *source_take, int64_t silent_us)
 {
 	Log *array = array_grow(logs->logs, logs->count, sizeof(*array));
 	int64_t now_us = loop_wall_us();
 
 	if (!array) {
-		tail_free(tail_take);
+		source_free(source_take);
 		return -ENOMEM;
 	}
 	logs->logs = array;
 	array[logs->count++] = (Log){
-		.tail = tail_take,
+		.source = source_take,
+		.tail = source_tail(source_take),
+		.own_fd = -1,
 		.silent_us = silent_us ? MIN(silent_us, now_us) : now_us,
 		.no_smtpd_us = now_us,
 		.missing = true, /* so that it is said at the first check */
@@ -182,33 +196,79 @@ static int add_tail(Logs *logs, Tail *tail_take, int64_t silent_us)
 	return 0;
 }
 
-int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us)
+int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us, int year)
 {
 	TailCallbacks callbacks = {.notice = on_notice, .userdata = logs, .moment = logs->moment};
+	Source *source = NULL;
 	Tail *tail;
 	int r = tail_new(path, state, seen_us, &callbacks, &tail);
 
+	if (!r)
+		r = source_new_tail(tail, state->after_us, year, &source);
 	return r < 0 ? r
-		     : add_tail(logs, tail, state->has_position ? state->position.written_us : 0);
+		     : add_source(
+			       logs, source, state->has_position ? state->position.written_us : 0);
 }
 
 void logs_take_back(Logs *logs)
 {
-	tail_free(logs->logs[--logs->count].tail);
+	source_free(logs->logs[--logs->count].source);
 }
 
-int logs_add_file(Logs *logs, const char *name)
+static int add_journal(Logs *logs, const JournalOptions *options)
+{
+	JournalCallbacks callbacks = {.notice = on_notice, .userdata = logs};
+	Source *source = NULL;
+	Journal *journal;
+	int r = journal_new(options, &callbacks, &journal);
+
+	if (!r)
+		r = source_new_journal(journal, &source);
+	return r < 0 ? r : add_source(logs, source, 0);
+}
+
+int logs_add_journal(Logs *logs, const char *path, const LogState *state)
+{
+	JournalOptions options = {.path = path, .follow = logs->options.follow};
+
+	options.cursor = state->cursor;
+	options.after_us = state->after_us;
+	return add_journal(logs, &options);
+}
+
+/* Whether the file begins as a journal's does, or is a directory, which can only be one of journals. */
+static bool is_journal(int fd)
+{
+	static const char magic[8] = "LPKSHHRH";
+	char start[sizeof(magic)];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	return S_ISDIR(st.st_mode) ||
+	       (S_ISREG(st.st_mode) && pread(fd, start, sizeof(start), 0) == sizeof(start) &&
+		       !memcmp(start, magic, sizeof(magic)));
+}
+
+int logs_add_file(Logs *logs, const char *name, int year)
 {
 	bool is_stdin = !strcmp(name, "-");
 	int r, fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 			     : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	TailCallbacks callbacks = {.notice = on_notice, .userdata = logs, .moment = logs->moment};
+	Source *source = NULL;
 	Tail *tail;
 
 	if (fd < 0)
 		return -errno;
+	if (!is_stdin && is_journal(fd)) {
+		(void)close(fd);
+		return add_journal(logs, &(JournalOptions){.path = name});
+	}
 	r = tail_new_single(fd, is_stdin ? "standard input" : name, &callbacks, &tail);
-	return r < 0 ? r : add_tail(logs, tail, 0);
+	if (!r)
+		r = source_new_tail(tail, 0, year, &source);
+	return r < 0 ? r : add_source(logs, source, 0);
 }
 
 size_t logs_count(const Logs *logs)
@@ -216,9 +276,14 @@ size_t logs_count(const Logs *logs)
 	return logs->count;
 }
 
-Tail *logs_tail(const Logs *logs, size_t index)
+Source *logs_source(const Logs *logs, size_t index)
 {
-	return logs->logs[index].tail;
+	return logs->logs[index].source;
+}
+
+const char *logs_name(const Logs *logs, size_t index)
+{
+	return source_name(logs->logs[index].source);
 }
 
 bool logs_idle(const Logs *logs, size_t index)
@@ -241,13 +306,15 @@ bool logs_missing(const Logs *logs, size_t index)
 {
 	const Log *log = &logs->logs[index];
 
-	return tail_fd(log->tail) < 0 && !log->held && !log->closed;
+	return source_is_missing(log->source) && !log->held && !log->closed;
 }
 
 void logs_rest(Logs *logs, size_t index)
 {
-	if (logs->count > BUFFERS_KEPT)
-		tail_release(logs->logs[index].tail);
+	Tail *tail = logs->logs[index].tail;
+
+	if (tail && logs->count > BUFFERS_KEPT && !tail_chunk(tail).len)
+		tail_release(tail);
 }
 
 bool logs_all_idle(const Logs *logs)
@@ -264,7 +331,7 @@ int logs_waiting(const Logs *logs, const char **ret_path)
 		if (!logs->logs[i].error)
 			continue;
 		if (ret_path)
-			*ret_path = tail_path(logs->logs[i].tail);
+			*ret_path = logs_name(logs, i);
 		return logs->logs[i].error;
 	}
 	return 0;
@@ -275,7 +342,7 @@ static bool is_unchanged(const Log *log)
 {
 	struct stat st;
 
-	return log->closed && !stat(tail_path(log->tail), &st) &&
+	return log->closed && !stat(source_name(log->source), &st) &&
 	       st.st_ino == log->closed_st.st_ino && st.st_size == log->closed_st.st_size &&
 	       st.st_mtim.tv_sec == log->closed_st.st_mtim.tv_sec &&
 	       st.st_mtim.tv_nsec == log->closed_st.st_mtim.tv_nsec;
@@ -297,9 +364,9 @@ int64_t logs_read_us(const Logs *logs, size_t index)
 /* A rotation takes a moment: what is missing at two checks is. */
 static void check_there(Logs *logs, Log *log, int64_t now_us)
 {
-	const char *path = tail_path(log->tail);
+	const char *path = source_name(log->source);
 	struct stat st;
-	bool missing = stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+	bool missing = log->tail && stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
 	char key[KEY_MAX];
 
 	if (missing && log->missing)
@@ -315,10 +382,11 @@ static void check_there(Logs *logs, Log *log, int64_t now_us)
 /* A network's or FUSE's file system may tell nobody of what others write. */
 static void check_events(Logs *logs, Log *log, int64_t now_us)
 {
-	const char *path = tail_path(log->tail);
+	const char *path = source_name(log->source);
 	char key[KEY_MAX];
 
-	if (!logs->watch || log->watch_error || !log->idle || log->error || !tail_lag(log->tail) ||
+	if (!logs->watch || !log->tail || log->watch_error || !log->idle || log->error ||
+		!tail_lag(log->tail) ||
 		now_us - tail_written_us(log->tail, now_us) < EVENT_LATE_US) {
 		log->missed = 0;
 		return;
@@ -333,7 +401,7 @@ static void check_events(Logs *logs, Log *log, int64_t now_us)
 static void check_silence(Logs *logs, Log *log, int64_t now_us)
 {
 	int64_t limit_us = (int64_t)logs->options.quiet_warning_ms * 1000;
-	const char *path = tail_path(log->tail);
+	const char *path = source_name(log->source);
 	char date[CALENDAR_MINUTE_MAX];
 	char key[KEY_MAX];
 
@@ -400,7 +468,7 @@ static bool make_room(Logs *logs)
 	for (size_t i = 0; i < logs->count && !logs->starving; i++) {
 		Log *log = &logs->logs[(logs->hand + i) % logs->count];
 		struct stat st;
-		int fd = tail_fd(log->tail);
+		int fd = log->tail ? tail_fd(log->tail) : -1;
 
 		if (!log->idle || fd < 0 || fstat(fd, &st) < 0 || tail_lag(log->tail) ||
 			!tail_close(log->tail, loop_wall_us()))
@@ -425,21 +493,45 @@ static void end_starving(Logs *logs)
 	logs->starving = false;
 }
 
-/* tail_fill(), within the limit of open files. */
-static int fill_tail(Logs *logs, Log *log, Why *why)
+/* source_fill(), within the limit of open files. */
+static int fill_source(Logs *logs, Log *log, Why *why)
 {
-	bool was_open = tail_fd(log->tail) >= 0;
+	bool was_open = log->tail && tail_fd(log->tail) >= 0;
 	int r;
 
+	if (!log->tail)
+		return source_fill(log->source, loop_wall_us(), why);
 	if (!was_open && !make_room(logs)) {
 		log->starved = logs->starving = true;
-		return TAIL_IDLE;
+		return SOURCE_IDLE;
 	}
 	log->closed = false;
-	r = tail_fill(log->tail, loop_wall_us(), why);
+	r = source_fill(log->source, loop_wall_us(), why);
 	logs->open += tail_fd(log->tail) >= 0;
 	logs->open -= was_open;
 	return r;
+}
+
+static void on_own_fd(void *userdata, int fd, unsigned events)
+{
+	Logs *logs = userdata;
+
+	for (size_t i = 0; i < logs->count; i++)
+		if (logs->logs[i].own_fd == fd) {
+			unwatch_own(logs, &logs->logs[i]);
+			wake_log(logs, i);
+		}
+	logs->options.changed(logs->options.userdata);
+}
+
+static void watch_own(Logs *logs, Log *log)
+{
+	log->watch_error =
+		loop_watch(logs->loop, source_fd(log->source), LOOP_READ, on_own_fd, logs);
+	if (log->watch_error < 0)
+		warn_of_watch(logs, log->watch_error);
+	else
+		log->own_fd = source_fd(log->source);
 }
 
 /* All was read: watches it, and looks once more if it was not watched before. */
@@ -448,7 +540,9 @@ static void watch_log(Logs *logs, size_t index)
 	Log *log = &logs->logs[index];
 	int r;
 
-	if (!logs->options.follow || !logs->watch)
+	if (logs->options.follow && source_fd(log->source) >= 0)
+		watch_own(logs, log);
+	if (!logs->options.follow || !logs->watch || !log->tail)
 		return;
 	r = watch_arm(logs->watch, index, tail_path(log->tail), tail_fd(log->tail));
 	if (r < 0)
@@ -473,14 +567,13 @@ static bool is_moving(Log *log, int result)
 static void note_lines(const Logs *logs, Log *log)
 {
 	int64_t interval_us = MIN((int64_t)logs->options.quiet_warning_ms * 250, SMTPD_INTERVAL_US);
-	Span chunk = tail_chunk(log->tail);
 	int64_t now_us;
 
-	if (!chunk.len)
+	if (!source_has_lines(log->source))
 		return;
 	now_us = loop_wall_us();
 	log->read_us = log->silent_us = now_us;
-	if (now_us - log->no_smtpd_us >= interval_us && memmem(chunk.data, chunk.len, "smtpd", 5))
+	if (now_us - log->no_smtpd_us >= interval_us && source_has_smtpd(log->source))
 		log->no_smtpd_us = now_us;
 }
 
@@ -491,14 +584,15 @@ int logs_fill(Logs *logs, size_t index)
 	char key[KEY_MAX];
 	int r;
 
-	if (tail_chunk(log->tail).len)
+	if (source_has_lines(log->source))
 		return 0;
-	r = fill_tail(logs, log, &why);
+	unwatch_own(logs, log);
+	r = fill_source(logs, log, &why);
 	if (is_moving(log, r))
 		return 0;
 	if (r >= 0 && log->error) {
 		warnings_clear(logs->options.warnings, make_key(key, "unreadable", log),
-			"%s: can be read again", tail_path(log->tail));
+			"%s: can be read again", source_name(log->source));
 		log->error = 0;
 	}
 	if (!r) {

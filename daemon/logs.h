@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * The logs that are read: a tail each (source/tail), and one watch over all of them (source/watch).
+ * The logs that are read: a source each (daemon/source), and one watch over all of their files (source/watch).
  * Says in the program's log what happens to them, each thing once. Where there are more of them than files may be open, idle ones are
  * closed until they change.
  */
 
 #include "daemon/loop.h"
+#include "daemon/source.h"
 #include "daemon/warnings.h"
-#include "source/tail.h"
 
 #define LOGS_POLL_MS 30000 /* how often the owner looks in case no event came */
 
@@ -32,21 +32,28 @@ int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs);
 void logs_free(Logs *logs);
 DEFINE_CLEANUP(Logs *, logs_freep, logs_free)
 
-/* Adds the log that is followed as path, from where state says. 0 or -ENOMEM. */
-int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us);
+/* Adds the log that is followed as path, from where state says. year: of stamps that have none; 0: guess. 0 or -ENOMEM. */
+int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us, int year);
 
 /* Forgets the log that was added last, and was not read yet. */
 void logs_take_back(Logs *logs);
 
-/* Adds one file ("-" is stdin) that is read to its end. 0 or -errno. */
-int logs_add_file(Logs *logs, const char *name);
+/* Adds the journal of path (NULL: the system's), from where state says. 0 or -errno. */
+int logs_add_journal(Logs *logs, const char *path, const LogState *state);
+
+/*
+ * Adds one file ("-" is stdin) that is read to its end; it may be a journal's, or a directory of them. year: of stamps that
+ * have none; 0: guess. 0 or -errno.
+ */
+int logs_add_file(Logs *logs, const char *name, int year);
 
 size_t logs_count(const Logs *logs);
 /* Log 0, 1, ... Borrowed. */
-Tail *logs_tail(const Logs *logs, size_t index);
+Source *logs_source(const Logs *logs, size_t index);
+const char *logs_name(const Logs *logs, size_t index);
 
 /*
- * Makes lines available in the log's tail if there are any. 0, or -errno when it can't be read and is not waited for (said
+ * Makes lines available in the log's source if there are any. 0, or -errno when it can't be read and is not waited for (said
  * already).
  */
 int logs_fill(Logs *logs, size_t index);
@@ -58,7 +65,7 @@ bool logs_all_idle(const Logs *logs);
 /* There is no file of it, nor was there one. */
 bool logs_missing(const Logs *logs, size_t index);
 
-/* It had its turn: gives memory back, where there are many. Not while its chunk holds lines. */
+/* It had its turn: gives memory back, where there are many, and when it holds no lines. */
 void logs_rest(Logs *logs, size_t index);
 
 /* Does not read the log, which counts as idle, until it is let go. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/pipeline.h"
 
-#include "parse/postfix.h"
+#include "base/calendar.h"
 #include "store/csv.h"
 
 #include <inttypes.h>
@@ -11,30 +11,31 @@ typedef struct Since {
 	uint32_t lines, successes, outages, aborted, skipped;
 } Since;
 
-/* A failure that waits for its name. Its texts lie in the ring, server first. */
+/* A failure that waits for its name. Its texts lie in the ring: server, user, the place behind its line. */
 typedef struct Entry {
 	RdnsEntry *name; /* NULL: lookups are off */
 	int64_t time_us;
+	int64_t stamp_us; /* 0: it has no time of its own */
 	uint32_t log;
 	uint32_t count;
 	uint32_t done; /* rows of it that are written */
 	size_t text;   /* in the ring */
-	uint32_t server_len, user_len;
+	uint32_t server_len, user_len, place_len;
 	bool has_server, has_user;
 	IpAddr ip;
 	Since since;
-	FileMark mark; /* the place behind its line */
 } Entry;
 
 typedef struct PipelineLog {
-	Tail *tail;
-	StampContext stamps;
-	Counters read;    /* up to the tail's chunk */
+	Source *source;
+	Counters read;    /* of all that was taken */
+	int64_t read_us;  /* the last event's time */
 	Since since;      /* what read counts more than the newest entry */
 	Counters written; /* up to the last row written */
-	bool has_mark;    /* a row was written since nothing waited: */
-	FileMark mark;    /* the place behind its line */
-	size_t waiting;   /* entries in the FIFO */
+	int64_t written_us;
+	bool has_place;               /* a row was written since nothing waited: */
+	char place[SOURCE_PLACE_MAX]; /* the place behind its line */
+	size_t waiting;               /* entries in the FIFO */
 } PipelineLog;
 
 struct Pipeline {
@@ -83,7 +84,7 @@ void pipeline_free(Pipeline *pipeline)
 	free(pipeline);
 }
 
-int pipeline_add_log(Pipeline *pipeline, Tail *tail, const Counters *counters)
+int pipeline_add_log(Pipeline *pipeline, Source *source, const LogState *state)
 {
 	PipelineLog *logs = array_grow(pipeline->logs, pipeline->log_count, sizeof(*logs));
 
@@ -91,10 +92,11 @@ int pipeline_add_log(Pipeline *pipeline, Tail *tail, const Counters *counters)
 		return -ENOMEM;
 	pipeline->logs = logs;
 	logs[pipeline->log_count++] = (PipelineLog){
-		.tail = tail,
-		.stamps = {.year = pipeline->options.year},
-		.read = *counters,
-		.written = *counters,
+		.source = source,
+		.read = state->counters,
+		.read_us = state->stamp_us,
+		.written = state->counters,
+		.written_us = state->stamp_us,
 	};
 	return 0;
 }
@@ -137,20 +139,32 @@ static size_t reserve_text(const Pipeline *pipeline, size_t len)
 bool pipeline_has_room(const Pipeline *pipeline)
 {
 	return pipeline->count < PIPELINE_ENTRIES &&
-	       reserve_text(pipeline, LINES_LINE_MAX) != SIZE_MAX;
+	       reserve_text(pipeline, LINES_LINE_MAX + SOURCE_PLACE_MAX) != SIZE_MAX;
+}
+
+static size_t put_text(Pipeline *pipeline, size_t at, const void *data, size_t len)
+{
+	if (len)
+		memcpy(pipeline->text + at, data, len);
+	return at + len;
 }
 
 /* Puts a failure behind the others. There is room. 0 or -ENOMEM. */
-static int push(Pipeline *pipeline, uint32_t log, const AuthEvent *event, size_t line_end,
-	uint64_t now_ms, int64_t wall_us)
+static int push(Pipeline *pipeline, uint32_t log, const SourceEvent *found, uint64_t now_ms,
+	int64_t wall_us)
 {
 	PipelineLog *from = &pipeline->logs[log];
+	const AuthEvent *event = &found->event;
+	char place[SOURCE_PLACE_MAX];
+	size_t place_len = source_place(from->source, found, place), at;
 	Entry entry = {
 		.time_us = event->has_time ? event->time_us : wall_us,
+		.stamp_us = event->has_time ? event->time_us : 0,
 		.log = log,
 		.count = event->count,
 		.server_len = (uint32_t)event->server.len,
 		.user_len = (uint32_t)event->user.len,
+		.place_len = (uint32_t)place_len,
 		.has_server = event->server.data,
 		.has_user = event->user.data,
 		.ip = event->ip,
@@ -165,141 +179,77 @@ static int push(Pipeline *pipeline, uint32_t log, const AuthEvent *event, size_t
 	}
 	if (!pipeline->count)
 		pipeline->head = pipeline->text_head = 0;
-	entry.text = reserve_text(pipeline, event->server.len + event->user.len);
-	if (event->server.len)
-		memcpy(pipeline->text + entry.text, event->server.data, event->server.len);
-	if (event->user.len)
-		memcpy(pipeline->text + entry.text + event->server.len, event->user.data,
-			event->user.len);
-	pipeline->text_tail = entry.text + event->server.len + event->user.len;
-	tail_mark(from->tail, line_end, &entry.mark);
+	entry.text = reserve_text(pipeline, event->server.len + event->user.len + place_len);
+	at = put_text(pipeline, entry.text, event->server.data, event->server.len);
+	at = put_text(pipeline, at, event->user.data, event->user.len);
+	pipeline->text_tail = put_text(pipeline, at, place, place_len);
 	*entry_at(pipeline, pipeline->count++) = entry;
 	from->waiting++;
 	from->since = (Since){0};
 	return 0;
 }
 
-static uint64_t count_lines(const char *data, size_t len)
-{
-	uint64_t lines = 0;
-
-	/* In pieces that a byte counter can't overflow, so that the compiler counts 16 at a time. */
-	while (len) {
-		size_t n = MIN(len, (size_t)255);
-		uint8_t some = 0;
-
-		for (size_t i = 0; i < n; i++)
-			some = (uint8_t)(some + (data[i] == '\n'));
-		lines += some;
-		data += n;
-		len -= n;
-	}
-	return lines;
-}
-
-static void add_lines(PipelineLog *log, uint64_t lines)
-{
-	log->read.lines += lines;
-	log->since.lines += (uint32_t)lines;
-}
-
-/* The line without what rsyslog, editors and torn writes put around it. */
-static Span trim_line(const char *start, const char *end)
-{
-	/* A writer without O_APPEND leaves NULs at the start of a file that was truncated. */
-	while (start < end && !*start)
-		start++;
-	if (end > start && end[-1] == '\r')
-		end--;
-	return (Span){start, (size_t)(end - start)};
-}
-
-/* One line that may say something. 0, PIPELINE_FULL (not taken), -ENOMEM (not taken). */
-static int take_line(Pipeline *pipeline, uint32_t index, Span line, bool cut, size_t line_end,
-	uint64_t now_ms, int64_t wall_us)
+/* 0, PIPELINE_FULL (not taken), -ENOMEM (not taken). */
+static int take(Pipeline *pipeline, uint32_t index, const SourceEvent *found, uint64_t now_ms,
+	int64_t wall_us)
 {
 	PipelineLog *log = &pipeline->logs[index];
-	PipelineLog before = *log;
-	AuthEvent event;
+	const AuthEvent *event = &found->event;
+	Counters read = log->read;
+	Since since = log->since;
 	int r;
 
-	if (!pipeline_has_room(pipeline))
+	if (event->kind == EVENT_FAILURE && !pipeline_has_room(pipeline))
 		return PIPELINE_FULL;
-	if (line.len > LINES_LINE_MAX) {
-		line.len = LINES_LINE_MAX;
-		cut = true;
-	}
-	postfix_parse_line(&log->stamps, line, &event);
-	add_lines(log, 1);
-	log->read.skipped += cut;
-	log->since.skipped += cut;
-	switch (event.kind) {
+	log->read.lines += found->lines;
+	log->since.lines += (uint32_t)found->lines;
+	log->read.skipped += found->skipped;
+	log->since.skipped += (uint32_t)found->skipped;
+	switch (event->kind) {
 	case EVENT_FAILURE:
-		log->read.failures += event.count;
-		r = push(pipeline, index, &event, line_end, now_ms, wall_us);
+		log->read.failures += event->count;
+		r = push(pipeline, index, found, now_ms, wall_us);
 		if (r < 0) {
-			log->read = before.read;
-			log->since = before.since;
+			log->read = read;
+			log->since = since;
 			return r;
 		}
-		if (event.repeat_capped)
+		if (event->repeat_capped)
 			pipeline->options.repeat_capped(
-				pipeline->options.userdata, tail_path(log->tail));
+				pipeline->options.userdata, source_name(log->source));
 		break;
 	case EVENT_SUCCESS:
-		log->read.successes += event.count;
-		log->since.successes += event.count;
+		log->read.successes += event->count;
+		log->since.successes += event->count;
 		break;
 	case EVENT_OUTAGE:
-		log->read.outages += event.count;
-		log->since.outages += event.count;
+		log->read.outages += event->count;
+		log->since.outages += event->count;
 		break;
 	case EVENT_ABORTED:
-		log->read.aborted += event.count;
-		log->since.aborted += event.count;
+		log->read.aborted += event->count;
+		log->since.aborted += event->count;
 		break;
-	default: break;
+	default: return 0;
 	}
+	if (event->has_time)
+		log->read_us = event->time_us;
 	return 0;
 }
 
 int pipeline_read(Pipeline *pipeline, size_t index, uint64_t now_ms, int64_t wall_us)
 {
-	PipelineLog *log = &pipeline->logs[index];
-	Span chunk = tail_chunk(log->tail);
-	const char *at = chunk.data, *end = chunk.data + chunk.len;
-	bool cut = tail_chunk_is_cut(log->tail);
-	int r = 0;
+	Source *source = pipeline->logs[index].source;
+	SourceEvent found;
 
-	if (!chunk.len)
-		return 0;
-	log->stamps.reference_us = tail_written_us(log->tail, wall_us);
-	while (at < end) {
-		const char *needle = postfix_find_candidate(at, (size_t)(end - at));
-		const char *start, *line_end;
+	while (source_next(source, wall_us, &found)) {
+		int r = take(pipeline, (uint32_t)index, &found, now_ms, wall_us);
 
-		if (!needle) {
-			add_lines(log, count_lines(at, (size_t)(end - at)));
-			if (cut) {
-				log->read.skipped++;
-				log->since.skipped++;
-			}
-			at = end;
-			break;
-		}
-		start = memrchr(at, '\n', (size_t)(needle - at));
-		start = start ? start + 1 : at;
-		line_end = memchr(needle, '\n', (size_t)(end - needle));
-		add_lines(log, count_lines(at, (size_t)(start - at)));
-		at = start;
-		r = take_line(pipeline, (uint32_t)index, trim_line(start, line_end), cut,
-			(size_t)(line_end + 1 - chunk.data), now_ms, wall_us);
 		if (r)
-			break;
-		at = line_end + 1;
+			return r;
+		source_advance(source, &found);
 	}
-	tail_consume(log->tail, (size_t)(at - chunk.data));
-	return r;
+	return 0;
 }
 
 /* Rows of the entry, until all are there or the output is full. 0 or -ENOMEM: the last whole row is kept. */
@@ -356,8 +306,11 @@ static void pop(Pipeline *pipeline)
 	log->written.outages += entry->since.outages;
 	log->written.aborted += entry->since.aborted;
 	log->written.skipped += entry->since.skipped;
-	log->mark = entry->mark;
-	log->has_mark = true;
+	if (entry->stamp_us)
+		log->written_us = entry->stamp_us;
+	memcpy(log->place, pipeline->text + entry->text + entry->server_len + entry->user_len,
+		entry->place_len);
+	log->has_place = true;
 	log->waiting--;
 	if (entry->name)
 		rdns_entry_unref(pipeline->options.rdns, entry->name);
@@ -396,11 +349,13 @@ void pipeline_save(Pipeline *pipeline, size_t index, LogState *state)
 	if (!log->waiting) {
 		/* Nothing of it waits: all that was read is done. */
 		log->written = log->read;
+		log->written_us = log->read_us;
 		log->since = (Since){0};
-		log->has_mark = false;
-		tail_save(log->tail, state);
-	} else if (log->has_mark) {
-		checkpoint_move_log(state, &log->mark);
+		log->has_place = false;
+		source_save(log->source, state);
+	} else if (log->has_place) {
+		source_save_place(log->source, log->place, state);
 	}
 	state->counters = log->written;
+	state->stamp_us = log->written_us;
 }

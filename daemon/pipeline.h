@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * From lines to rows, in the log's order: finds the logins in a log's chunk, asks for the names of the failed ones, and
+ * From events to rows, in the log's order: takes what a source says about logins, asks for the names of the failed ones, and
  * writes each row when it and all before it are named. The FIFO between is bounded (PIPELINE_ENTRIES failures,
  * PIPELINE_TEXT bytes of text); when it is full reading stops until its head is answered. What is saved as
  * position and counters is always that of the last row that was written, so a crash loses and doubles nothing.
  */
 
 #include "base/strbuf.h"
+#include "daemon/source.h"
 #include "enrich/geodb.h"
 #include "enrich/rdns.h"
-#include "source/tail.h"
 #include "state/checkpoint.h"
 
 #define PIPELINE_ENTRIES 8192
@@ -24,7 +24,6 @@ typedef struct PipelineOptions {
 	Rdns *rdns;     /* borrowed; NULL: every status is Off */
 	GeoDb *geodb;   /* borrowed; NULL: all unknown */
 	StrBuf *output; /* borrowed: rows are appended here, the owner writes and empties it */
-	int year;       /* of stamps that have none; 0: guess */
 	/* A line said "message repeated N times" with N above EVENT_REPEAT_MAX; the row count was capped. */
 	void (*repeat_capped)(void *userdata, const char *path);
 	void *userdata;
@@ -36,14 +35,15 @@ void pipeline_free(Pipeline *pipeline);
 DEFINE_CLEANUP(Pipeline *, pipeline_freep, pipeline_free)
 
 /*
- * Another log, read through tail (borrowed), whose counters so far are `counters`. Logs are numbered 0, 1, ... 0 or -ENOMEM.
+ * Another log, read through source (borrowed), whose counters and last event's time so far are those of state. Logs are numbered
+ * 0, 1, ... 0 or -ENOMEM.
  */
-int pipeline_add_log(Pipeline *pipeline, Tail *tail, const Counters *counters);
+int pipeline_add_log(Pipeline *pipeline, Source *source, const LogState *state);
 
 enum { PIPELINE_FULL = 1 };
 
 /*
- * Takes the whole lines that the log's tail holds now. 0: all of them; PIPELINE_FULL: the FIFO is full, call again after
+ * Takes what was read of the log. 0: all of them; PIPELINE_FULL: the FIFO is full, call again after
  * pipeline_write() has made room; -ENOMEM (what was taken is kept, call again).
  */
 int pipeline_read(Pipeline *pipeline, size_t log, uint64_t now_ms, int64_t wall_us);
@@ -72,6 +72,6 @@ uint64_t pipeline_rows(const Pipeline *pipeline);
  */
 bool pipeline_can_save(const Pipeline *pipeline);
 
-/* Sets position, finished and counters of state to what has been appended to the output, nothing later.
+/* Sets position, counters and the last event's time of state to what has been appended to the output, nothing later.
  * Only when pipeline_can_save(). */
 void pipeline_save(Pipeline *pipeline, size_t log, LogState *state);

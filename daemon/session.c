@@ -4,14 +4,12 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "daemon/command.h"
-#include "daemon/discover.h"
 #include "daemon/log.h"
-#include "daemon/logs.h"
 #include "daemon/notify.h"
 #include "daemon/pipeline.h"
 #include "daemon/record.h"
+#include "daemon/sources.h"
 #include "parse/event.h"
-#include "source/globs.h"
 #include "store/csv.h"
 
 #include <inttypes.h>
@@ -34,10 +32,9 @@ struct Session {
 	Checkpoint peeked;
 	StrBuf stdout_rows;
 	Pipeline *pipeline;
-	Logs *logs;
-	Discover *discover; /* NULL: files are read, not logs */
-	size_t *states;     /* of each log: where in the checkpoint it is */
-	size_t first;       /* the log that a round begins with */
+	Sources *sources;
+	Logs *logs;   /* the sources' */
+	size_t first; /* the log that a round begins with */
 
 	bool started;  /* the first round is done */
 	bool blocked;  /* the FIFO is full */
@@ -92,17 +89,6 @@ static int flush(Session *session)
 	return r;
 }
 
-static void save_positions(Session *session)
-{
-	Checkpoint *checkpoint = record_checkpoint(session->record);
-
-	/* The rows of other files move no position in a log. */
-	if (session->options.files)
-		return;
-	for (size_t i = 0; i < logs_count(session->logs); i++)
-		pipeline_save(session->pipeline, i, &checkpoint->logs[session->states[i]]);
-}
-
 static void say_status(Session *session)
 {
 	_cleanup_strbuf_ StrBuf path = STRBUF_INIT, wait = STRBUF_INIT;
@@ -119,8 +105,7 @@ static void say_status(Session *session)
 	for (size_t i = 0; i < checkpoint->log_count; i++)
 		counters_add(&sum, &checkpoint->logs[i].counters);
 	if (count == 1)
-		utf8_append_escaped(
-			&path, span_from_string(tail_path(logs_tail(session->logs, 0))));
+		utf8_append_escaped(&path, span_from_string(logs_name(session->logs, 0)));
 	else
 		strbuf_appendf(&path, "%zu logs", count);
 	if (error) {
@@ -140,7 +125,7 @@ static int commit(Session *session)
 
 	if (r < 0 || !session->record)
 		return r;
-	save_positions(session);
+	sources_save(session->sources);
 	r = record_commit(session->record, session->rows_before + pipeline_rows(session->pipeline),
 		loop_wall_us());
 	if (r < 0)
@@ -257,8 +242,6 @@ static void on_repeat_capped(void *userdata, const char *path)
 
 static void read_log(Session *session, size_t index)
 {
-	Tail *tail = logs_tail(session->logs, index);
-
 	for (int i = 0; i < CHUNKS_PER_ROUND && !logs_idle(session->logs, index) &&
 			!session->blocked && !session->paused;
 		i++) {
@@ -268,10 +251,10 @@ static void read_log(Session *session, size_t index)
 			finish(session, EXIT_FAILED);
 			return;
 		}
-		session->new_lines |= tail_chunk(tail).len > 0;
+		session->new_lines |= source_has_lines(logs_source(session->logs, index));
 		r = pipeline_read(session->pipeline, index, loop_now_ms(), loop_wall_us());
 		if (r < 0) {
-			fail(session, tail_path(tail), r);
+			fail(session, logs_name(session->logs, index), r);
 			return;
 		}
 		if (!write_rows(session))
@@ -280,46 +263,10 @@ static void read_log(Session *session, size_t index)
 		if (r == PIPELINE_FULL)
 			session->blocked = !pipeline_has_room(session->pipeline);
 	}
-	if (!tail_chunk(tail).len)
-		logs_rest(session->logs, index);
+	logs_rest(session->logs, index);
 	/* Who has filled the FIFO comes last, when there is room again. */
 	if (session->blocked)
 		session->first = index + 1;
-}
-
-static bool has_match(const Session *session, const char *pattern)
-{
-	for (size_t i = 0; i < logs_count(session->logs); i++)
-		if (globs_matches(pattern, tail_path(logs_tail(session->logs, i))))
-			return true;
-	return false;
-}
-
-/* Says which logs are not there, nor a rotated sibling of them. How many. */
-static size_t say_missing(const Session *session)
-{
-	size_t missing = 0;
-
-	for (char **name = session->config->paths.mail_log; session->discover && *name; name++) {
-		if (!globs_is_pattern(*name) || has_match(session, *name))
-			continue;
-		missing++;
-		log_error("%s: matches no log", *name);
-	}
-	if (session->discover && discover_too_many(session->discover)) {
-		missing += discover_too_many(session->discover);
-		log_error("there are %zu logs more than the %d that can be followed",
-			discover_too_many(session->discover), GLOBS_LOGS_MAX);
-	}
-	for (size_t i = 0; i < logs_count(session->logs); i++) {
-		const Tail *tail = logs_tail(session->logs, i);
-
-		if (!logs_missing(session->logs, i))
-			continue;
-		missing++;
-		log_error("%s: %s", tail_path(tail), strerror(ENOENT));
-	}
-	return missing;
 }
 
 static void say_started(Session *session)
@@ -349,9 +296,10 @@ static void end(Session *session)
 		}
 		session->complete = true;
 	}
-	finish(session, interrupted || (!session->options.follow && say_missing(session))
-				? EXIT_FAILED
-				: 0);
+	finish(session,
+		interrupted || (!session->options.follow && sources_say_missing(session->sources))
+			? EXIT_FAILED
+			: 0);
 }
 
 static void read_logs(Session *session)
@@ -375,6 +323,8 @@ static void on_read(void *userdata)
 		session->blocked = false;
 	if (!session->draining)
 		read_logs(session);
+	if (!session->over && sources_settle(session->sources) < 0)
+		fail(session, "logs", -ENOMEM);
 	if (session->over)
 		return;
 	session->callbacks.round(session->callbacks.userdata);
@@ -393,87 +343,6 @@ static void on_read(void *userdata)
 		read_soon(session);
 }
 
-/* ---- sources -------------------------------------------------------------------------------- */
-
-static Checkpoint *positions(Session *session)
-{
-	return session->record ? record_checkpoint(session->record) : &session->peeked;
-}
-
-/* A pattern can match what this program writes. */
-static bool is_own(const Session *session, const char *path)
-{
-	_cleanup_free_ char *csv = config_csv_path_dup(session->config);
-	const char *own[] = {csv, session->config->general.log_file};
-	struct stat st, own_st;
-
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (own[i] && *own[i] && !stat(path, &st) && !stat(own[i], &own_st) &&
-			st.st_dev == own_st.st_dev && st.st_ino == own_st.st_ino)
-			return true;
-	return false;
-}
-
-/* 0 or -errno: -EMFILE when the checkpoint is full. */
-static int open_log(void *userdata, const char *path)
-{
-	Session *session = userdata;
-	Checkpoint *checkpoint = positions(session);
-	LogState *state = checkpoint_find_log(checkpoint, path);
-	size_t count = logs_count(session->logs),
-	       *states = array_grow(session->states, count, sizeof(*states));
-	int r = 0;
-
-	if (!states)
-		return -ENOMEM;
-	session->states = states;
-	if (is_own(session, path)) {
-		log_warning("%s: is written by this program, and not followed", path);
-		return 0;
-	}
-	if (!state)
-		r = checkpoint_add_log(checkpoint, path, &state);
-	if (!r)
-		r = logs_add(session->logs, path, state,
-			session->record ? record_found_us(session->record)
-					: checkpoint->written_us);
-	if (r)
-		return r;
-	states[count] = (size_t)(state - checkpoint->logs);
-	r = pipeline_add_log(session->pipeline, logs_tail(session->logs, count), &state->counters);
-	/* Both count the same logs. */
-	if (r)
-		logs_take_back(session->logs);
-	return r;
-}
-
-static bool is_known(void *userdata, const char *path)
-{
-	const LogState *state = checkpoint_find_log(positions(userdata), path);
-
-	return state && (state->has_position || state->has_finished);
-}
-
-static void hold_log(void *userdata, const char *path, bool hold)
-{
-	Session *session = userdata;
-
-	for (size_t i = 0; i < logs_count(session->logs); i++)
-		if (!strcmp(tail_path(logs_tail(session->logs, i)), path))
-			logs_hold(session->logs, i, hold);
-}
-
-/* 0 or -errno. */
-static int open_file(Session *session, const char *name)
-{
-	int r = logs_add_file(session->logs, name);
-
-	if (!r)
-		r = pipeline_add_log(session->pipeline,
-			logs_tail(session->logs, logs_count(session->logs) - 1), &(Counters){0});
-	return r;
-}
-
 static void on_change(void *userdata)
 {
 	read_soon(userdata);
@@ -484,34 +353,6 @@ static int fail_start(StrBuf *why, const char *what, int error)
 	strbuf_reset(why);
 	strbuf_appendf(why, "%s: %s", what, strerror(-error));
 	return EXIT_FAILED;
-}
-
-static int open_sources(Session *session, StrBuf *ret_why)
-{
-	DiscoverCallbacks callbacks = {is_known, open_log, hold_log, on_change, session};
-	LogsOptions options = {
-		.follow = session->options.follow,
-		.quiet_warning_ms = session->config->source.quiet_warning_ms,
-		.warnings = session->callbacks.warnings,
-		.changed = on_change,
-		.userdata = session,
-	};
-	int r = logs_new(session->loop, &options, &session->logs);
-
-	if (!r && !session->options.files)
-		r = discover_new(session->loop,
-			(const char *const *)session->config->paths.mail_log,
-			session->options.follow, &callbacks, &session->discover);
-	if (!r && session->discover)
-		r = discover_look(session->discover);
-	if (r < 0)
-		return fail_start(ret_why, "logs", r);
-	for (size_t i = 0; session->options.files && i < session->options.file_count; i++) {
-		r = open_file(session, session->options.files[i]);
-		if (r < 0)
-			return fail_start(ret_why, session->options.files[i], r);
-	}
-	return 0;
 }
 
 static int open_record(Session *session, StrBuf *ret_why)
@@ -560,17 +401,30 @@ int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why)
 		.rdns = rdns,
 		.geodb = geodb,
 		.output = output(session),
-		.year = session->options.year,
 		.repeat_capped = on_repeat_capped,
+		.userdata = session,
+	};
+	SourcesOptions sources_options = {
+		.loop = session->loop,
+		.config = session->config,
+		.options = &session->options,
+		.checkpoint =
+			session->record ? record_checkpoint(session->record) : &session->peeked,
+		.seen_us = session->record ? record_found_us(session->record)
+					   : session->peeked.written_us,
+		.warnings = session->callbacks.warnings,
+		.changed = on_change,
 		.userdata = session,
 	};
 	int r = pipeline_new(&options, &session->pipeline);
 
 	if (r < 0)
 		return fail_start(ret_why, "pipeline", r);
-	r = open_sources(session, ret_why);
+	sources_options.pipeline = session->pipeline;
+	r = sources_open(&sources_options, &session->sources, ret_why);
 	if (r)
 		return r;
+	session->logs = sources_logs(session->sources);
 	if (session->record)
 		session->rows_before = record_checkpoint(session->record)->rows;
 	session->committed_ms = loop_now_ms();
@@ -583,9 +437,7 @@ void session_free(Session *session)
 	if (!session)
 		return;
 	pipeline_free(session->pipeline);
-	discover_free(session->discover);
-	logs_free(session->logs);
-	free(session->states);
+	sources_free(session->sources);
 	record_free(session->record);
 	checkpoint_done(&session->peeked);
 	strbuf_done(&session->stdout_rows);
@@ -599,35 +451,6 @@ void session_wake(Session *session)
 	read_soon(session);
 }
 
-/* What the patterns match, and what they can't. */
-static void check_patterns(Session *session)
-{
-	Warnings *warnings = session->callbacks.warnings;
-	const char *fault = discover_fault(session->discover);
-	char key[PATH_MAX + 16];
-
-	for (char **name = session->config->paths.mail_log; *name; name++) {
-		if (!globs_is_pattern(*name))
-			continue;
-		(void)snprintf(key, sizeof(key), "pattern:%s", *name);
-		if (has_match(session, *name))
-			warnings_clear(warnings, key, "%s: matches a log now", *name);
-		else
-			warnings_raise(warnings, LOG_LEVEL_WARNING, key, loop_wall_us(),
-				"%s: matches no log, waiting for one", *name);
-	}
-	if (*fault)
-		warnings_raise(
-			warnings, LOG_LEVEL_WARNING, "directory", loop_wall_us(), "%s", fault);
-	else
-		warnings_clear(warnings, "directory", "all directories can be read again");
-	if (discover_too_many(session->discover))
-		warnings_raise(warnings, LOG_LEVEL_WARNING, "too-many", loop_wall_us(),
-			"there are more logs than the %d that can be followed", GLOBS_LOGS_MAX);
-	else
-		warnings_clear(warnings, "too-many", "all logs can be followed again");
-}
-
 void session_look(Session *session)
 {
 	bool writes = session->record && !session->over && !session->paused;
@@ -635,13 +458,7 @@ void session_look(Session *session)
 
 	if (r < 0)
 		write_failed(session, r);
-	if (session->discover) {
-		if (discover_look(session->discover) < 0)
-			log_warning("looking for logs: %s", strerror(ENOMEM));
-		check_patterns(session);
-		logs_check(session->logs, loop_wall_us());
-	}
-	logs_wake(session->logs);
+	sources_look(session->sources);
 	read_soon(session);
 }
 
@@ -680,29 +497,12 @@ uint64_t session_rows(const Session *session)
 
 void session_status(const Session *session, Status *status)
 {
-	size_t count;
-
-	if (!session->pipeline || !session->logs)
+	if (!session->pipeline || !session->sources)
 		return;
-	count = logs_count(session->logs);
 	status->rows = session->rows_before + pipeline_rows(session->pipeline);
 	status->committed_us = record_checkpoint(session->record)->written_us;
 	status->waiting = pipeline_waiting(session->pipeline);
-	status->logs = calloc(count, sizeof(*status->logs));
-	for (size_t i = 0; status->logs && i < count; i++) {
-		LogState state = {0};
-
-		tail_save(logs_tail(session->logs, i), &state);
-		status->logs[status->log_count++] = (StatusLog){
-			.path = tail_path(logs_tail(session->logs, i)),
-			.open = state.has_position,
-			.device = state.position.device,
-			.inode = state.position.inode,
-			.offset = state.position.offset,
-			.read_us = logs_read_us(session->logs, i),
-			.counters = *pipeline_counters(session->pipeline, i),
-		};
-	}
+	sources_status(session->sources, status);
 }
 
 bool session_is_paused(const Session *session)

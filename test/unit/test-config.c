@@ -117,6 +117,8 @@ static const struct {
 	{"size that overflows", "general: { log_file_max_bytes = \"99999999999 GiB\"; };",
 		"1: general.log_file_max_bytes: wants a size such as \"5 MiB\", from 4 KiB to 1024 "
 		"GiB"},
+	{"unknown source", "source: { type = \"syslog\"; };",
+		"1: source.type: wants \"auto\", \"file\" or \"journal\""},
 	{"unknown level", "general: { log_level = \"LOUD\"; };",
 		"1: general.log_level: wants \"DEBUG\", \"INFO\", \"WARNING\" or \"ERROR\""},
 	{"no text", "paths: { working_dir = 5; csv_filename = true; };",
@@ -294,6 +296,9 @@ static const struct {
 	{"paths", "mail_log", "( \"/b\", \"/a\" )", "[ \"/b\", \"/a\" ]"},
 	{"paths", "csv_filename", "\"a b\\\"\\\\x\\x41\\n\"", "\"a b\\\"\\\\xA\\x0a\""},
 	{"paths", "csv_filename", "\"\\xff\xc3\xa9\"", "\"\\xff\xc3\xa9\""},
+	{"source", "type", "\"journal\"", "\"journal\""},
+	{"source", "type", "\"auto\"", "\"auto\""},
+	{"source", "journal_directory", "\"/j/\"", "\"/j\""},
 	{"geolocation", "country_db_path", "\"\"",
 		"\"/var/lib/maillogsentinel/db/user-country.mmdb\""},
 	{"ASN_ASO", "asn_db_path", "\"/x\"", "\"/x\""},

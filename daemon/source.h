@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * One log as the pipeline reads it, whatever it is made of: the files of a log (source/tail) or the journal (source/journal). What it
+ * says about logins comes out one event at a time, and the place behind an event is a piece of bytes that nobody else looks into.
+ */
+
+#include "parse/event.h"
+#include "source/journal.h"
+#include "source/tail.h"
+#include "state/checkpoint.h"
+
+typedef struct Source Source;
+
+/*
+ * Takes the tail, also on failure. Events up to after_us are passed over, until there is a later one: another source had them; 0: none.
+ * year: of stamps that have none; 0: guess. 0 or -ENOMEM.
+ */
+int source_new_tail(Tail *tail_take, int64_t after_us, int year, Source **ret_source);
+/* The same of a journal, which knows its after_us itself. */
+int source_new_journal(Journal *journal_take, Source **ret_source);
+void source_free(Source *source);
+DEFINE_CLEANUP(Source *, source_freep, source_free)
+
+/* What to call it: the log's path. Borrowed. */
+const char *source_name(const Source *source);
+
+/* The tail it was made of; NULL: it is the journal. Borrowed. */
+Tail *source_tail(const Source *source);
+
+/* Neither the log nor a rotated sibling of it is there, or no journal. */
+bool source_is_missing(const Source *source);
+
+/* A descriptor that tells of changes by itself; -1: there is none, the files must be watched. As journal_fd(). */
+int source_fd(const Source *source);
+
+enum { SOURCE_IDLE = 1 };
+
+/* Reads more, when source_has_lines() says no. 0, SOURCE_IDLE, -errno with *ret_why naming it: ask again later. */
+int source_fill(Source *source, int64_t now_us, Why *ret_why);
+
+/* Something that was read waits to be taken. */
+bool source_has_lines(const Source *source);
+
+/* Whether anything of it is smtpd's, at a glance. */
+bool source_has_smtpd(const Source *source);
+
+typedef struct SourceEvent {
+	AuthEvent
+		event; /* kind EVENT_OTHER: there are only the numbers; spans are borrowed until source_advance() */
+	uint64_t lines;   /* since the event before, its own line included */
+	uint64_t skipped; /* of them that were cut, or could not be read */
+	size_t end;
+} SourceEvent;
+
+/* The next event of what was read; false when there is none. Stays the same one until source_advance(). */
+bool source_next(Source *source, int64_t now_us, SourceEvent *ret_event);
+void source_advance(Source *source, const SourceEvent *event);
+
+#define SOURCE_PLACE_MAX MAX((size_t)CURSOR_MAX, sizeof(FileMark))
+
+/* The place behind the event of source_next(). Its length. */
+size_t source_place(Source *source, const SourceEvent *event, char ret_place[SOURCE_PLACE_MAX]);
+
+/* Sets the position of state to the place, which stands behind an event that was a row. */
+void source_save_place(Source *source, const char *place, LogState *state);
+
+/* Sets the position of state to behind all that was taken. */
+void source_save(Source *source, LogState *state);
