@@ -198,6 +198,54 @@ static void say_gone(Tail *tail, uint64_t read_to, const char *next)
 			tail->path, read_to, next);
 }
 
+/*
+ * What is known of the last file that was read: the place in the current one, or, since the start of
+ * a file has no content to be known by, the end of the one before.
+ */
+static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
+{
+	ArchiveFrom from = {.moment = tail->callbacks.moment,
+		.has_open = tail->reader,
+		.open_device = tail->device,
+		.open_inode = tail->inode};
+
+	if (mark && mark->offset) {
+		from.mark = mark;
+		from.earlier = &tail->earlier;
+	} else if (tail->has_finished && tail->finished.offset) {
+		from.mark = &tail->finished;
+		from.finished = true;
+	}
+	if (from.mark)
+		from.seen_us = from.mark->written_us;
+	return from;
+}
+
+/*
+ * The file of the checkpoint's place is gone, with `place` as the next best one if `found` says so. But the one that was finished before
+ * it may be there, even under the log's name (a power cut that took back a rotation): what was read of it is known. The condition.
+ */
+static int find_after_finished(const Tail *tail, int found, ArchivePlace *place)
+{
+	ArchiveFrom from = from_mark(tail, NULL);
+	ArchivePlace other;
+	Why why;
+	int r = from.mark ? archive_next(tail->path, &from, &other, &why) : -ENOENT;
+
+	if (r < 0)
+		return found;
+	if (r & ARCHIVE_LOST) {
+		if (!(r & ARCHIVE_NOTHING))
+			archive_place_done(&other);
+		return found;
+	}
+	if (!(found & ARCHIVE_NOTHING))
+		archive_place_done(place);
+	if (!(r & ARCHIVE_NOTHING))
+		*place = other;
+	return r | ARCHIVE_LOST;
+}
+
 /* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
 static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
 {
@@ -208,11 +256,13 @@ static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, W
 		why_set(why, "%s", part.text);
 		return r;
 	}
+	if (r & ARCHIVE_LOST && from->mark == &tail->position)
+		r = find_after_finished(tail, r, place);
 	if (!tail->gone_said) {
 		if (r & ARCHIVE_LOST && !from->after_open)
 			say_gone(tail, from->mark ? from->mark->offset : 0,
 				r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
-		if (r & (ARCHIVE_SHORT | ARCHIVE_CHANGED))
+		else if (r & (ARCHIVE_SHORT | ARCHIVE_CHANGED))
 			notice(tail, true, "%s", part.text);
 		tail->gone_said = (r & ~ARCHIVE_NOTHING) != 0;
 	}
@@ -275,29 +325,6 @@ static void remember_finished(Tail *tail, const FileMark *mark)
 		return;
 	tail->finished = *mark;
 	tail->has_finished = true;
-}
-
-/*
- * What is known of the last file that was read: the place in the current one, or, since the start of
- * a file has no content to be known by, the end of the one before.
- */
-static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
-{
-	ArchiveFrom from = {.moment = tail->callbacks.moment,
-		.has_open = tail->reader,
-		.open_device = tail->device,
-		.open_inode = tail->inode};
-
-	if (mark && mark->offset) {
-		from.mark = mark;
-		from.earlier = &tail->earlier;
-	} else if (tail->has_finished && tail->finished.offset) {
-		from.mark = &tail->finished;
-		from.finished = true;
-	}
-	if (from.mark)
-		from.seen_us = from.mark->written_us;
-	return from;
 }
 
 /* The first file of this process: from the checkpoint's place, or the oldest there is. */
