@@ -118,19 +118,26 @@ int csvfile_mark(CsvFile *file, FileMark *ret_mark)
 	return mark_from_fd(file->fd, file->length, ret_mark);
 }
 
-/* 0 with the header there, 1 empty (a header that a power loss cut counts as that), -EBADMSG, -errno. */
+/*
+ * 0 with the header there, 1 empty, -EBADMSG, -errno. Empty is also what a power loss leaves of a header: a part, or zeros where
+ * the length came to the disk and the bytes did not.
+ */
 static int check_header(int fd, uint64_t size)
 {
 	Span header = csv_header();
 	char start[256];
-	ssize_t n;
+	ssize_t n, same = 0;
 
 	n = file_pread_full(fd, start, MIN(header.len, sizeof(start)), 0);
 	if (n < 0)
 		return (int)n;
-	if (memcmp(start, header.data, (size_t)n))
-		return -EBADMSG;
-	return size < header.len ? 1 : 0;
+	while (same < n && start[same] == header.data[same])
+		same++;
+	if (same == n)
+		return size < header.len ? 1 : 0;
+	while (same < n && !start[same])
+		same++;
+	return same == n && size <= header.len ? 1 : -EBADMSG;
 }
 
 static int open_locked(const char *path, int flags, int *ret_fd, struct stat *ret_st, Why *why)
