@@ -76,8 +76,43 @@ static size_t find_open(const SiblingList *list, const ArchiveFrom *from)
 	return at;
 }
 
+static int condition_of(const Match *match)
+{
+	if (match->kind == MARK_SHORT)
+		return ARCHIVE_SHORT;
+	return match->kind == MATCH_CHANGED ? ARCHIVE_CHANGED : 0;
+}
+
+/*
+ * The marked file may have got a name that no rotation gives (mv mail.log mail.log.old; a link that leads elsewhere now): then it comes before
+ * list->files[at]. A condition or -errno.
+ */
+static int find_renamed(const char *path, SiblingList *list, const ArchiveFrom *from, size_t at,
+	Found *ret_found, Why *why)
+{
+	_cleanup_siblings_ SiblingList renamed = SIBLING_LIST_INIT;
+	Found found = {.at = (ssize_t)at};
+	int r = siblings_find(path, from->mark->inode, &renamed);
+
+	if (!r && !renamed.count)
+		return ARCHIVE_LOST;
+	if (!r)
+		r = match_file(&renamed.files[0], from->mark, from->earlier, true, &found.match);
+	if (r < 0) {
+		why_set(why, "%s: %s", renamed.count ? renamed.files[0].path : path, strerror(-r));
+		return r;
+	}
+	if (found.match.kind == MARK_OTHER)
+		return ARCHIVE_LOST;
+	r = siblings_insert(list, at, &renamed);
+	if (r < 0)
+		return r;
+	*ret_found = found;
+	return condition_of(&found.match);
+}
+
 /* Sets *ret_at to the index in the list to go on at, *ret_found where the marked file is. A condition or -errno. */
-static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_at,
+static int choose(const char *path, SiblingList *list, const ArchiveFrom *from, size_t *ret_at,
 	Found *ret_found, Why *why)
 {
 	Found found = {.at = -1};
@@ -108,9 +143,7 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 	if (found.at >= 0) {
 		*ret_found = found;
 		*ret_at = (size_t)found.at;
-		if (found.match.kind == MARK_SHORT)
-			return ARCHIVE_SHORT;
-		return found.match.kind == MATCH_CHANGED ? ARCHIVE_CHANGED : 0;
+		return condition_of(&found.match);
 	}
 	/* Behind the newest that is old: one that was touched later must not bring back all that follow it. */
 	for (at = list->count; at > 0; at--)
@@ -118,6 +151,8 @@ static int choose(const SiblingList *list, const ArchiveFrom *from, size_t *ret_
 			list->files[at - 1].written_us <= from->seen_us)
 			break;
 	*ret_at = at;
+	if (from->mark && !from->after_open)
+		return find_renamed(path, list, from, at, ret_found, why);
 	return ARCHIVE_LOST;
 }
 
@@ -240,13 +275,13 @@ static int check_passed(const SiblingList *list, size_t end, Why *why)
 	return 0;
 }
 
-static int next_in(
-	const SiblingList *list, const ArchiveFrom *from, ArchivePlace *ret_place, Why *why)
+static int next_in(const char *path, SiblingList *list, const ArchiveFrom *from,
+	ArchivePlace *ret_place, Why *why)
 {
 	ArchivePlace waiting = {0}, place;
 	Found found;
 	size_t at;
-	int condition = choose(list, from, &at, &found, why), r = 0;
+	int condition = choose(path, list, from, &at, &found, why), r = 0;
 	size_t open = find_open(list, from);
 
 	if (condition < 0)
@@ -306,7 +341,7 @@ int archive_next(const char *path, const ArchiveFrom *from, ArchivePlace *ret_pl
 			why_set(ret_why, "%s: %s", path, list_error(r));
 			return r;
 		}
-		r = next_in(&list, from, &place, ret_why);
+		r = next_in(path, &list, from, &place, ret_why);
 		if (r < 0)
 			continue;
 		/* A copy that appeared meanwhile may be the marked file, and the log be cut already. */

@@ -2,9 +2,11 @@
 #include "source/siblings.h"
 
 #include "base/file.h"
+#include "source/links.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #define ATTEMPTS_MAX 20
@@ -110,7 +112,17 @@ static int compare_times(const void *left, const void *right)
 	return compare_names(left, right);
 }
 
-static int add_file(SiblingList *list, const char *dir, const char *name, const Sibling *how)
+static bool is_listed(const SiblingList *list, const struct stat *st)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->files[i].device == st->st_dev && list->files[i].inode == st->st_ino)
+			return true;
+	return false;
+}
+
+/* only_new: not a file that is listed with another name. */
+static int add_file(
+	SiblingList *list, const char *dir, const char *name, const Sibling *how, bool only_new)
 {
 	_cleanup_free_ char *path = file_join_dup(dir, name);
 	Sibling *files;
@@ -126,6 +138,8 @@ static int add_file(SiblingList *list, const char *dir, const char *name, const 
 			return 0;
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	}
+	if (only_new && is_listed(list, &st))
+		return 0;
 	if (list->count >= SIBLINGS_MAX)
 		return -EMFILE;
 	files = reallocarray(list->files, list->count + 1, sizeof(*files));
@@ -188,8 +202,12 @@ static void sort(SiblingList *list)
 		qsort(list->files, list->count, sizeof(*list->files), compare_times);
 }
 
-/* One reading of the directory. Names that are renamed meanwhile can be in it twice or not at all. */
-static int read_directory(int fd, const char *dir, const char *name, SiblingList *list)
+/*
+ * One reading of the directory. Names that are renamed meanwhile can be in it twice or not at all. with_log: the file called name
+ * counts, too, as the log.
+ */
+static int read_directory(
+	int fd, const char *dir, const char *name, bool with_log, SiblingList *list)
 {
 	size_t name_len = strlen(name);
 	struct dirent *entry;
@@ -212,25 +230,74 @@ static int read_directory(int fd, const char *dir, const char *name, SiblingList
 		}
 		if (strncmp(entry->d_name, name, name_len))
 			continue;
+		if (!entry->d_name[name_len] && !with_log)
+			continue;
 		if (entry->d_name[name_len] && !read_suffix(entry->d_name + name_len, &file))
 			continue;
-		r = add_file(list, dir, entry->d_name, &file);
+		r = add_file(list, dir, entry->d_name, &file, !with_log);
 	}
 	(void)closedir(stream);
 	return r == -ENOENT ? -ESTALE : r;
 }
 
-static int list_once(const char *dir, const char *name, Moment *moment, SiblingList *ret_list)
+static const char *base_name(const char *path)
 {
-	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* What stands beside the path; a missing directory is empty. */
+static int list_beside(const char *path, bool with_log, Moment *moment, SiblingList *list)
+{
+	_cleanup_free_ char *dir = file_parent_dup(path);
 	int fd, r;
 
+	if (!dir)
+		return -ENOMEM;
+	r = moment_add(moment, dir, base_name(path), &fd);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return read_directory(fd, dir, base_name(path), with_log, list);
+}
+
+static int on_found(void *userdata, const char *dir, const char *name, const char *digits)
+{
+	Sibling file = {.kind = SIBLING_DATED};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(compressed_suffixes); i++) {
+		size_t n = strlen(compressed_suffixes[i]);
+
+		file.compressed |= len > n && !strcmp(name + len - n, compressed_suffixes[i]);
+	}
+	(void)snprintf(file.digits, sizeof(file.digits), "%s", digits);
+	return add_file(userdata, dir, name, &file, true);
+}
+
+/* Where the path leads over links, there can be more. */
+static int list_behind_links(const char *path, Moment *moment, SiblingList *list)
+{
+	_cleanup_free_ char *real = NULL;
+	int r = links_resolve(path, &real);
+
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR || r == -EACCES ? 0 : r;
+	/* Files that were rotated under the name that a link leads to. */
+	if (strcmp(base_name(path), base_name(real)))
+		r = list_beside(real, false, moment, list);
+	return r < 0 ? r : links_find(path, real, moment, &(LinksCallbacks){on_found, list});
+}
+
+static int list_once(const char *path, Moment *moment, SiblingList *ret_list)
+{
+	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+	int r;
+
 	moment_begin(moment);
-	r = moment_add(moment, dir, name, &fd);
+	r = list_beside(path, true, moment, &list);
 	if (!r)
-		r = read_directory(fd, dir, name, &list);
-	else if (r == -ENOENT)
-		r = 0;
+		r = list_behind_links(path, moment, &list);
 	if (!r)
 		r = moment_check(moment);
 	if (r < 0)
@@ -243,13 +310,60 @@ static int list_once(const char *dir, const char *name, Moment *moment, SiblingL
 
 int siblings_list(const char *path, Moment *moment, SiblingList *ret_list)
 {
-	_cleanup_free_ char *dir = file_parent_dup(path);
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	int r = -ESTALE;
 
-	if (!dir)
-		return -ENOMEM;
 	for (int i = 0; i < ATTEMPTS_MAX && r == -ESTALE; i++)
-		r = list_once(dir, name, moment, ret_list);
+		r = list_once(path, moment, ret_list);
 	return r;
+}
+
+/* ---- a file under any name ------------------------------------------------------------------ */
+
+static int find_inode(const char *dir, uint64_t inode, SiblingList *list)
+{
+	DIR *stream = opendir(dir);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!stream)
+		return errno == ENOMEM ? -ENOMEM : 0;
+	while (!r && !list->count && (entry = readdir(stream))) {
+		Sibling file = {.kind = SIBLING_DATED};
+
+		if (entry->d_ino == inode)
+			r = add_file(list, dir, entry->d_name, &file, false);
+	}
+	(void)closedir(stream);
+	return r;
+}
+
+int siblings_find(const char *path, uint64_t inode, SiblingList *ret_list)
+{
+	_cleanup_siblings_ SiblingList list = SIBLING_LIST_INIT;
+	_cleanup_free_ char *dir = file_parent_dup(path), *real = NULL, *real_dir = NULL;
+	int r = dir ? find_inode(dir, inode, &list) : -ENOMEM;
+
+	if (!r && !list.count && !links_resolve(path, &real)) {
+		real_dir = file_parent_dup(real);
+		r = real_dir ? find_inode(real_dir, inode, &list) : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	*ret_list = list;
+	list = SIBLING_LIST_INIT;
+	return 0;
+}
+
+int siblings_insert(SiblingList *list, size_t at, SiblingList *from_take)
+{
+	Sibling *files = reallocarray(list->files, list->count + 1, sizeof(*files));
+
+	if (!files)
+		return -ENOMEM;
+	list->files = files;
+	memmove(&files[at + 1], &files[at], (list->count - at) * sizeof(*files));
+	files[at] = from_take->files[0];
+	list->count++;
+	from_take->count = 0;
+	return 0;
 }

@@ -5,7 +5,8 @@
  * The files of one log, oldest first: its rotated siblings PATH.1, PATH.2.gz, PATH-20261122,
  * PATH-20261122.xz, PATH.20261122-125632.gz and the like (logrotate's numbers and dateext, postlogd's
  * stamps), then the log itself. They are ordered by number or by date; where a directory has both, by
- * modification time. At most SIBLINGS_MAX files.
+ * modification time. Where PATH leads over links to a file with a date, those of other days are siblings (source/links), and so are the
+ * rotated siblings of the file that it leads to. At most SIBLINGS_MAX files.
  */
 
 #include "source/moment.h"
@@ -55,6 +56,15 @@ SiblingSuffix siblings_read_suffix(const char *suffix);
  * -ENOMEM, or -errno of reading the directory.
  */
 int siblings_list(const char *path, Moment *moment, SiblingList *ret_list);
+
+/*
+ * Lists the one file with this inode, whatever its name, in the directory of path or in the one that it leads to; none when it is not
+ * there. 0, -ENOMEM.
+ */
+int siblings_find(const char *path, uint64_t inode, SiblingList *ret_list);
+
+/* Moves the one file of from_take into the list, before list->files[at]. 0 or -ENOMEM. */
+int siblings_insert(SiblingList *list, size_t at, SiblingList *from_take);
 
 void siblings_done(SiblingList *list);
 #define _cleanup_siblings_ _cleanup_(siblings_done)

@@ -25,13 +25,18 @@ static void on_notice(void *userdata, bool warning, const char *text)
 	strbuf_append_char(&seen->notices, '\n');
 }
 
-static Tail *start(Seen *seen, const LogState *state)
+static Tail *start_at(const char *path, Seen *seen, const LogState *state)
 {
 	TailCallbacks callbacks = {on_notice, seen};
 	Tail *tail;
 
-	MUST(!tail_new(LOG, state, NOW_US, &callbacks, &tail));
+	MUST(!tail_new(path, state, NOW_US, &callbacks, &tail));
 	return tail;
+}
+
+static Tail *start(Seen *seen, const LogState *state)
+{
+	return start_at(LOG, seen, state);
 }
 
 static void consume(Tail *tail, Seen *seen)
@@ -107,10 +112,12 @@ static void new_world(void)
 static Tail *again(Tail *tail_take, Seen *seen)
 {
 	LogState state = {0};
+	char path[64];
 
+	(void)snprintf(path, sizeof(path), "%s", tail_path(tail_take));
 	tail_save(tail_take, &state);
 	tail_free(tail_take);
-	return start(seen, &state);
+	return start_at(path, seen, &state);
 }
 
 static void write_gzip(const char *path, const char *text)
@@ -568,6 +575,150 @@ static void test_gone(void)
 	forget(&seen);
 }
 
+/* ---- links and other names ------------------------------------------------------------------ */
+
+static void switch_link(const char *target, const char *link)
+{
+	MUST(!symlink(target, "d/new-link") && !rename("d/new-link", link));
+}
+
+/* A link to the file of today, as a path and what it says on four days. */
+static const struct {
+	const char *name;
+	const char *path, *link;
+	const char *target[4];
+	const char *file[4];
+} link_rows[] = {
+	{"a date in the name", "d/mail.log", "d/mail.log",
+		{"mail-20261120.log", "mail-20261121.log", "mail-20261122.log",
+			"mail-20261123.log"},
+		{"d/mail-20261120.log", "d/mail-20261121.log", "d/mail-20261122.log",
+			"d/mail-20261123.log"}},
+	{"a date that suffixes the name", "d/mail.log", "d/mail.log",
+		{"mail.log.2026-11-20", "mail.log.2026-11-21", "mail.log.2026-11-22",
+			"mail.log.2026-11-23"},
+		{"d/mail.log.2026-11-20", "d/mail.log.2026-11-21", "d/mail.log.2026-11-22",
+			"d/mail.log.2026-11-23"}},
+	{"another directory", "d/mail.log", "d/mail.log",
+		{"../e/2026/11-20/x/mx1.log", "../e/2026/11-21/x/mx1.log",
+			"../e/2026/11-22/x/mx1.log", "../e/2027/01-01/x/mx1.log"},
+		{"e/2026/11-20/x/mx1.log", "e/2026/11-21/x/mx1.log", "e/2026/11-22/x/mx1.log",
+			"e/2027/01-01/x/mx1.log"}},
+	{"the directory is the link", "d/today/mail.log", "d/today",
+		{"20261120", "20261121", "20261122", "20261123"},
+		{"d/20261120/mail.log", "d/20261121/mail.log", "d/20261122/mail.log",
+			"d/20261123/mail.log"}},
+};
+
+static void make_directories(void)
+{
+	static const char *const names[] = {"e", "e/2026", "e/2027", "e/2026/11-20", "e/2026/11-21",
+		"e/2026/11-22", "e/2027/01-01", "e/2026/11-20/x", "e/2026/11-21/x",
+		"e/2026/11-22/x", "e/2027/01-01/x", "d/20261120", "d/20261121", "d/20261122",
+		"d/20261123"};
+
+	new_world();
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		MUST(!mkdir(names[i], 0755));
+	/* What only looks like it. */
+	append("d/mail-2026112.log", "wrong\n");
+	append("d/nail-20261120.log", "wrong\n");
+	append("e/2026/11-2x", "wrong\n");
+	append("e/2026/11-29", "wrong\n");
+}
+
+static void test_links(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(link_rows); i++) {
+		const char *const *file = link_rows[i].file;
+		char packed[64], what[128];
+		Seen seen = {0};
+		Tail *tail;
+
+		make_directories();
+		append(file[0], "one\n");
+		switch_link(link_rows[i].target[1], link_rows[i].link);
+		append(file[1], "two\n");
+		tail = start_at(link_rows[i].path, &seen, NULL);
+		(void)snprintf(what, sizeof(what), "%s: those before, and the one that it leads to",
+			link_rows[i].name);
+		reads(tail, &seen, "one\ntwo\n", what);
+		append(file[2], "four\n");
+		switch_link(link_rows[i].target[2], link_rows[i].link);
+		append(file[1], "three\n");
+		reads(tail, &seen, "three\nfour\n", "switched while it runs");
+		tail = again(tail, &seen);
+		reads(tail, &seen, "", "a start");
+		switch_link(link_rows[i].target[3], link_rows[i].link);
+		append(file[2], "five\n");
+		append(file[3], "six\n");
+		tail = again(tail, &seen);
+		reads(tail, &seen, "five\nsix\n", "switched while it is stopped");
+		/* Back to the first, over two days, one of them compressed. */
+		warns(&seen, NULL, "nothing is lost");
+		tail_free(tail);
+		/* Who has a suffix is a rotated file, whatever its date. */
+		if (!strncmp(link_rows[i].target[0], "mail.log.", 9))
+			continue;
+		switch_link(link_rows[i].target[0], link_rows[i].link);
+		tail = start_at(link_rows[i].path, &seen, NULL);
+		reads(tail, &seen, "one\n", "files of later days are not read");
+		append(file[0], "one and a half\n");
+		(void)snprintf(packed, sizeof(packed), "%s.gz", file[1]);
+		write_gzip(packed, "two\nthree\n");
+		MUST(!unlink(file[1]));
+		switch_link(link_rows[i].target[3], link_rows[i].link);
+		tail = again(tail, &seen);
+		reads(tail, &seen, "one and a half\ntwo\nthree\nfour\nfive\nsix\n",
+			"three days at once");
+		warns(&seen, NULL, "nothing is lost");
+		tail_free(tail);
+	}
+}
+
+/* A name that tells nothing: the file is found by what it is. */
+static void test_other_names(void)
+{
+	Seen seen = {0};
+	Tail *tail;
+
+	new_world();
+	append("d/a", "one\n");
+	switch_link("a", LOG);
+	tail = start(&seen, NULL);
+	reads(tail, &seen, "one\n", "a link to any file");
+	append("d/a", "two\n");
+	append("d/b", "three\n");
+	switch_link("b", LOG);
+	reads(tail, &seen, "two\nthree\n", "switched while it runs");
+	append("d/b", "four\n");
+	append("d/c", "five\n");
+	switch_link("c", LOG);
+	tail = again(tail, &seen);
+	reads(tail, &seen, "four\nfive\n", "switched while it is stopped");
+	MUST(!unlink(LOG));
+	reads(tail, &seen, "", "the link is gone");
+	switch_link("nowhere", LOG);
+	reads(tail, &seen, "", "it leads nowhere");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "", "also at a start");
+	append("d/c", "six\n");
+	append("d/nowhere", "seven\n");
+	reads(tail, &seen, "six\nseven\n", "then it does");
+	warns(&seen, NULL, "nothing is lost");
+	append("d/nowhere", "eight\n");
+	MUST(!rename("d/nowhere", "d/old.mail") && !unlink(LOG));
+	append(LOG, "nine\n");
+	tail = again(tail, &seen);
+	reads(tail, &seen, "eight\nnine\n", "renamed to any name while it is stopped");
+	MUST(!rename(LOG, "d/older.mail"));
+	append("d/older.mail", "ten\n");
+	append(LOG, "eleven\n");
+	reads(tail, &seen, "ten\neleven\n", "the same while it runs");
+	warns(&seen, NULL, "nothing is lost");
+	tail_free(tail);
+}
+
 /* ---- what can't be read --------------------------------------------------------------------- */
 
 static int fill(Tail *tail, Why *why)
@@ -840,6 +991,8 @@ int main(void)
 	test_waiting();
 	test_last_line();
 	test_gone();
+	test_links();
+	test_other_names();
 	test_unreadable();
 	test_directory();
 	test_damaged();
