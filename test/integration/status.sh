@@ -195,6 +195,26 @@ start
 expect 1 "none: " "a database that is broken"
 stop
 
+# a user namespace has limits of its own
+# shellcheck disable=SC2016  # the inner shell's
+limited=(unshare --user --map-root-user bash -c 'echo "$2" >"/proc/sys/user/$1" && shift 2 && exec "$@"' limited)
+for limit in "max_inotify_instances 0 Too many open files" "max_inotify_watches 2 No space left on device"; do
+	read -r name number text <<<"$limit"
+	if ! "${limited[@]}" "$name" "$number" true 2>/dev/null; then
+		tap_skip "inotify without room" "needs user namespaces"
+		continue
+	fi
+	fresh
+	line one >"$LOG"
+	WATCHDOG_USEC=500000 "${limited[@]}" "$name" "$number" "$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
+	pid=$!
+	expect 1 "inotify: $text; looking every 30 s where a log can't be watched" "inotify without room ($name)"
+	line two >>"$LOG"
+	expect 1 "2 rows" "the poll sees what is written"
+	stop
+	tap_is "$(times 'inotify:')" 1 "it is said once"
+done
+
 "$PLAY" drop >"$WORK/address" &
 server=$!
 stop_server() { kill "$server"; wait "$server"; } 2>/dev/null
