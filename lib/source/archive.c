@@ -49,7 +49,8 @@ static Found find_marked(const SiblingList *list, const ArchiveFrom *from, bool 
 				found.match = match;
 			}
 			found.matches++;
-		} else if (file->inode == from->mark->inode || (part.at < 0 && !from->finished)) {
+		} else if (file->inode == from->mark->inode ||
+			   (part.at < 0 && !from->finished && !match_head_is_empty(from->mark))) {
 			part.at = (ssize_t)i;
 			part.match = match;
 		}

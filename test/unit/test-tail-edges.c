@@ -436,6 +436,38 @@ static void test_growing_copy(void)
 	}
 }
 
+/* NULs that another copy begins with too do not make it the rest of this one. */
+static void test_nuls_elsewhere(void)
+{
+	_cleanup_close_ int log = -1;
+	Seen seen = {0};
+	Tail *tail;
+
+	new_world();
+	log = open(LOG, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	MUST(log >= 0);
+	tail = start(&seen, NULL);
+	for (int i = 0; i < 2; i++) {
+		MUST(!ftruncate(log, 0));
+		MUST(pwrite(log, "a\n", 2, 200000 + 2 * i) == 2);
+		(void)read_all(tail, &seen, NULL);
+		forget(&seen);
+		if (!i)
+			MUST(!ftruncate(log, 0));
+	}
+	scratch_write(LOG ".1", "", 0);
+	MUST(!truncate(LOG ".1", 200000));
+	append(LOG ".1", "a\n");
+	MUST(!ftruncate(log, 0));
+	MUST(pwrite(log, "b\n", 2, 200004) == 2);
+	tail = again(tail, &seen);
+	(void)read_all(tail, &seen, NULL);
+	tap_ok(holds_once(&seen.lines, "b\n") && !holds_once(&seen.lines, "a\n"),
+		"truncated without a copy, NULs before");
+	warns(&seen, "up to byte 200004 is gone", "what was read last is nowhere");
+	tail_free(tail);
+}
+
 /* A copy that was never finished must not be looked at again and again. */
 static void test_broken_copy(void)
 {
@@ -987,6 +1019,7 @@ int main(void)
 	test_no_append();
 	test_many_nuls();
 	test_growing_copy();
+	test_nuls_elsewhere();
 	test_broken_copy();
 	test_waiting();
 	test_last_line();
