@@ -30,9 +30,24 @@ static bool same_mark(bool has, const FileMark *a, bool also, const FileMark *b)
 	return has == also && (!has || !memcmp(a, b, sizeof(*a)));
 }
 
+/* Places of a log without a position say nothing. */
+static void check_trails(const LogState *a, const LogState *b)
+{
+	if (!a->has_position)
+		return;
+	HOLDS(a->earlier.count == b->earlier.count && a->earlier.count <= TRAIL_MAX);
+	for (uint32_t i = 0; i < a->earlier.count; i++) {
+		const TrailPlace *x = &a->earlier.places[i], *y = &b->earlier.places[i];
+
+		HOLDS(x->offset == y->offset && x->len == y->len && x->hash == y->hash);
+		HOLDS(x->len >= 1 && x->len <= MARK_TAIL_MAX && x->len <= x->offset);
+		HOLDS(!i || x->offset > x[-1].offset);
+	}
+}
+
 static void check_same(const Checkpoint *a, const Checkpoint *b)
 {
-	HOLDS(a->written_us == b->written_us && a->rows == b->rows);
+	HOLDS(a->written_us == b->written_us && a->rows == b->rows && a->source == b->source);
 	HOLDS(!strcmp(a->csv_path, b->csv_path) && !memcmp(&a->csv, &b->csv, sizeof(a->csv)));
 	HOLDS(a->log_count == b->log_count && a->log_count <= CHECKPOINT_LOGS_MAX);
 	check_mark(&a->csv);
@@ -54,6 +69,9 @@ static void check_same(const Checkpoint *a, const Checkpoint *b)
 		HOLDS(same_mark(x->has_position, &x->position, y->has_position, &y->position));
 		HOLDS(same_mark(x->has_finished, &x->finished, y->has_finished, &y->finished));
 		HOLDS(!memcmp(&x->counters, &y->counters, sizeof(x->counters)));
+		HOLDS(!strcmp(x->cursor, y->cursor) && x->stamp_us == y->stamp_us);
+		HOLDS(x->after_us == y->after_us);
+		check_trails(x, y);
 		check_mark(&x->position);
 		check_mark(&x->finished);
 	}

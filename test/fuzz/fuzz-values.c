@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Small values from text: numbers, sizes, durations, addresses, lists of name servers. Against the C library where it can. */
+/* Small values from text: numbers, sizes, durations, addresses, lists of name servers, cursors. Against the C library where it can. */
 
 #include "fuzz.h"
 
@@ -10,6 +10,7 @@
 #include "base/ipaddr.h"
 #include "base/number.h"
 #include "enrich/rdns-servers.h"
+#include "source/cursor.h"
 
 static void check_address(Span text, const char *string)
 {
@@ -57,6 +58,21 @@ static void check_number(Span text, const char *string)
 	HOLDS(!r || r == -EINVAL || r == -ERANGE);
 }
 
+static void check_cursor(const char *string)
+{
+	_cleanup_strbuf_ StrBuf again = STRBUF_INIT;
+	Cursor cursor, back;
+
+	if (cursor_parse(string, &cursor))
+		return;
+	strbuf_appendf(&again, "s=%s;i=%" PRIx64 ";b=%s;m=%" PRIx64 ";t=%" PRIx64 ";x=%" PRIx64,
+		cursor.file_set, cursor.number, cursor.boot, cursor.monotonic_us,
+		cursor.realtime_us, cursor.hash);
+	HOLDS(again.len <= strlen(string) && !cursor_parse(again.data, &back));
+	HOLDS(!strcmp(cursor.file_set, back.file_set) && cursor.number == back.number);
+	HOLDS(cursor_same_entry(&cursor, &back) && !strcmp(cursor.boot, back.boot));
+}
+
 static void check_servers(Span text)
 {
 	_cleanup_strbuf_ StrBuf again = STRBUF_INIT;
@@ -95,5 +111,6 @@ FUZZ_TARGET(values)
 	check_address(text, string);
 	check_number(text, string);
 	check_servers(text);
+	check_cursor(string);
 	return 0;
 }
