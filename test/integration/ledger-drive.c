@@ -13,6 +13,7 @@
 #include "base/number.h"
 #include "base/strbuf.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -96,20 +97,26 @@ static void csv_path(uint32_t number, char path[LEDGER_PATH])
 		number ? "csv/maillogsentinel.csv-%06u" : "csv/maillogsentinel.csv", number);
 }
 
-/* Now and then the CSV is rotated too. */
+/* Now and then the CSV is rotated too: renamed, and sometimes an empty one is made as logrotate's "create" does. */
 static void rotate_csv(void)
 {
 	char from[LEDGER_PATH], to[LEDGER_PATH];
-	bool now = random_chance(&drive.random, 25);
+	bool now = random_chance(&drive.random, 30), create = random_chance(&drive.random, 300);
+	int fd;
 
-	if (!now || drive.daemon.state != DAEMON_DOWN)
+	if (!now)
 		return;
 	csv_path(0, from);
 	csv_path(drive.csv_count + 1, to);
 	if (rename(from, to) < 0)
 		return;
 	drive.csv_count++;
-	ledger_log("the CSV becomes %s", to);
+	fd = create ? open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640) : -1;
+	if (fd >= 0) {
+		LEDGER_MUST(!drive.daemon.uid || !fchown(fd, drive.daemon.uid, drive.daemon.gid));
+		(void)close(fd);
+	}
+	ledger_log("the CSV becomes %s%s", to, fd < 0 ? "" : ", an empty one is made");
 }
 
 typedef struct CsvReader {
