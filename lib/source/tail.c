@@ -246,6 +246,13 @@ static int find_after_finished(const Tail *tail, int found, ArchivePlace *place)
 	return r | ARCHIVE_LOST;
 }
 
+static bool has_directory(const char *path)
+{
+	_cleanup_free_ char *dir = file_parent_dup(path);
+
+	return !dir || !access(dir, F_OK) || errno != ENOENT;
+}
+
 /* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
 static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
 {
@@ -258,7 +265,8 @@ static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, W
 	}
 	if (r & ARCHIVE_LOST && from->mark == &tail->position)
 		r = find_after_finished(tail, r, place);
-	if (!tail->gone_said) {
+	/* With the directory not there, nothing is known of what is in it: a file system may be mounted later. */
+	if (!tail->gone_said && !(r & ARCHIVE_NOTHING && !has_directory(tail->path))) {
 		if (r & ARCHIVE_LOST && !from->after_open)
 			say_gone(tail, from->mark ? from->mark->offset : 0,
 				r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);

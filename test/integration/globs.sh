@@ -118,6 +118,7 @@ line a2 >>"$WORK/aside/mail.log"
 mv "$WORK/aside" "$R/a"
 start
 expect "a1 a2 b1 b2 b3 " "when it is back it goes on there"
+tap_none "nothing was lost" "$(said | grep -F 'is gone')"
 mkdir "$R/$(printf 'x\n\033[1m')"
 line x1 >"$R/$(printf 'x\n\033[1m')/mail.log"
 expect "a1 a2 b1 b2 b3 x1 " "a directory with a name that is none"
