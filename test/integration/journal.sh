@@ -99,4 +99,171 @@ tap_is "$(users "$d" | grep -o 'u7 $')" "u7 " "changes nothing"
 for from in "$d/journal" "$d/journal/a.journal"; do
 	tap_is "$(sentinel "$d" extract --stdout --from "$from" | wc -l)" 9 "extract --from ${from##*/}"
 done
+
+# ---- log or journal ---------------------------------------------------------------------------
+
+# A line of the log as rsyslog writes it, at a hundredth of a second like the entry with the number.
+log_line() { # NUMBER
+	printf '%s.%06d+00:00 mx1 postfix/smtpd[1]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: x, sasl_username=u%d\n' \
+		"$(date -ud "@$((START + $1 / 100))" +%Y-%m-%dT%H:%M:%S)" $(($1 % 100 * 10000)) "$1"
+}
+for number in $(seq 1 30); do log_line "$number"; done >"$WORK/lines"
+
+typed() { # DIR TYPE
+	config "$1" "source: { type = \"$2\"; journal_directory = \"$1/journal\"; };"
+}
+
+d=$WORK/change
+typed "$d" auto
+entries 1 20 | to_journal "$d/journal/a.journal"
+head -n 10 "$WORK/lines" >"$d/mail.log"
+tap_true "auto takes the log where it is there" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 1 10)" "and not the journal"
+typed "$d" journal
+tap_true "the type is changed" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 1 20)" "the journal goes on behind the last event"
+tap_true "which is said" grep -q 'going on with the journal behind 2026-11-18T11:06:40+00:00, the last event' "$d/err"
+cp "$WORK/lines" "$d/mail.log"
+typed "$d" file
+tap_true "and back" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 1 30)" "the log goes on behind the journal's last event"
+entries 21 40 | to_journal "$d/journal/a.journal"
+typed "$d" journal
+tap_true "and once more" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 1 40)" "what the log had in between is not read again"
+log_line 41 >>"$d/mail.log"
+typed "$d" auto
+tap_true "auto" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 1 40)" "keeps to what was decided"
+
+d=$WORK/rotated
+typed "$d" auto
+entries 1 3 | to_journal "$d/journal/a.journal"
+head -n 2 "$WORK/lines" >"$d/mail.log.1"
+tap_true "a rotated log is a log" sentinel "$d" extract || true
+tap_is "$(users "$d")" "$(numbers 1 2)" "which is read"
+
+d=$WORK/nothing
+typed "$d" auto
+tap_is "$(sentinel "$d" extract; echo $?)" 1 "neither log nor journal"
+typed "$d" journal
+tap_is "$(sentinel "$d" extract; echo $?; grep -c "/journal: there is none" "$d/err")" "1
+1" "no journal"
+
+# ---- following --------------------------------------------------------------------------------
+
+pid=''
+start() { # DIR
+	"$MLS_PROGRAM" -c "$1/conf" run 2>>"$1/err" &
+	pid=$!
+}
+finish() {
+	kill "$pid" 2>/dev/null
+	wait "$pid"
+}
+stop() {
+	[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
+}
+tap_defer stop
+has_rows() { # DIR COUNT
+	[ -e "$1/log/maillogsentinel.csv" ] && [ "$(wc -l <"$1/log/maillogsentinel.csv")" -eq $(($2 + 1)) ]
+}
+
+d=$WORK/wait
+config "$d" "source: { journal_directory = \"$d/journal\"; };"
+start "$d"
+tap_true "run waits for a log or a journal" wait_until 10 grep -q 'is not there, waiting' "$d/err"
+entries 1 5 | to_journal "$d/journal/a.journal"
+tap_true "which comes" wait_until 40 has_rows "$d" 5
+entries 6 9 | to_journal "$d/journal/a.journal"
+tap_true "and grows" wait_until 10 has_rows "$d" 9
+mv "$d/journal/a.journal" "$d/journal/a@1.journal"
+entries 10 12 | to_journal "$d/journal/a.journal"
+tap_true "and is rotated" wait_until 10 has_rows "$d" 12
+rm "$d/journal/a@1.journal"
+entries 13 14 2 -3600 | to_journal "$d/journal/a.journal"
+tap_true "its clock goes back at a boot" wait_until 10 has_rows "$d" 14
+finish
+tap_is "$?" 0 "it stops"
+tap_is "$(users "$d")" "$(numbers 1 14)" "all of them in order"
+rm "$d/journal"/*
+entries 20 21 2 | to_journal "$d/journal/b.journal"
+tap_true "what was read last is gone" sentinel "$d" extract
+tap_true "which is a warning" grep -q 'the entry that was read last is gone; entries from between .* may have been removed' "$d/err"
+tap_is "$(users "$d")" "$(numbers 1 14)$(numbers 20 21)" "and the rest is read"
+
+d=$WORK/damage
+config "$d"
+entries 1 3000 | to_journal "$d/journal/a.journal"
+entries 3001 3010 | to_journal "$d/journal/b.journal"
+size=$(stat -c %s "$d/journal/a.journal")
+for _ in 1 2 3 4 5 6 7 8; do
+	head -c 16 <(entries $RANDOM $RANDOM | sha256sum; echo $RANDOM) | dd of="$d/journal/a.journal" bs=1 conv=notrunc status=none \
+		seek=$((size / 5 + (RANDOM * 32768 + RANDOM) % (size / 5)))
+done
+tap_true "a damaged journal" sentinel "$d" extract
+tap_is "$(users "$d" | tr ' ' '\n' | grep -o '^u[0-9]*$' | sort -u -V | tr '\n' ' ')" "$(users "$d" | tr ' ' '\n' | grep -o '^u[0-9]*$' | tr '\n' ' ')" \
+	"gives its rows in order, none twice"
+tap_is "$(users "$d" | grep -o "$(numbers 3001 3010)")" "$(numbers 3001 3010)" "and what comes after it"
+
+d=$WORK/forged
+config "$d"
+entries 1 2 | sed 's/^_UID=101$/_UID=1001/' | to_journal "$d/journal/a.journal"
+entries 3 4 | to_journal "$d/journal/a.journal"
+tap_true "a user's entries in Postfix's name" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 3 4)" "make no rows"
+tap_true "which is said" grep -q "entries in Postfix's name that user 1001 wrote" "$d/err"
+
+# ---- the ledger -------------------------------------------------------------------------------
+
+# Numbered failures are written in pieces while the journal is rotated and the service killed: in the end each is one row, in order.
+TOTAL=${MLS_JOURNAL_TOTAL:-20000} KILLS=${MLS_JOURNAL_KILLS:-50}
+d=$WORK/ledger
+config "$d"
+writer() {
+	local number=1 piece file=1
+
+	while [ $number -le "$TOTAL" ]; do
+		piece=$((RANDOM % 400 + 1))
+		[ $((number + piece)) -le $((TOTAL + 1)) ] || piece=$((TOTAL + 1 - number))
+		entries $number $((number + piece - 1)) | to_journal "$d/journal/a.journal"
+		number=$((number + piece))
+		if [ $((RANDOM % 4)) -eq 0 ]; then
+			mv "$d/journal/a.journal" "$d/journal/a@$file.journal"
+			file=$((file + 1))
+		fi
+	done
+	touch "$WORK/written"
+}
+writer &
+writer_pid=$!
+stop_writer() {
+	kill "$writer_pid" 2>/dev/null
+}
+tap_defer stop_writer
+kills=0 wrong=0
+while [ $kills -lt "$KILLS" ] || [ ! -e "$WORK/written" ]; do
+	start "$d"
+	sleep "0.$(printf '%03d' $((RANDOM % 700)))"
+	if [ $((RANDOM % 4)) -gt 0 ]; then
+		kill -9 $pid 2>/dev/null
+	else
+		kill $pid 2>/dev/null
+	fi
+	wait $pid 2>/dev/null
+	case $? in
+	137) kills=$((kills + 1)) ;;
+	0 | 143) ;; # stopped before it took the signals is an end, too
+	*) wrong=$((wrong + 1)) ;;
+	esac
+done 2>/dev/null
+wait $writer_pid
+tap_true "after $kills kills" sentinel "$d" extract
+tap_is "$wrong" 0 "no start failed"
+tail -n +2 "$d/log/maillogsentinel.csv" | cut -d, -f4 >"$WORK/got"
+seq -f 'u%g' 1 "$TOTAL" >"$WORK/expected"
+tap_true "$TOTAL failures in $(find "$d/journal" -name '*.journal' | wc -l) files are $TOTAL rows, in order" cmp "$WORK/got" "$WORK/expected"
+diff "$WORK/got" "$WORK/expected" | head -n 5 | tap_note
+tap_is "$(sed -n 's/^counters lines=\([0-9]*\) failures=\([0-9]*\) .*/\1 \2/p' "$d/state/state.offset")" \
+	"$((2 * TOTAL)) $TOTAL" "the counters count each once"
 tap_done
