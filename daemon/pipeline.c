@@ -9,6 +9,7 @@
 /* Counted since the entry before it of the same log. */
 typedef struct Since {
 	uint32_t lines, successes, outages, aborted, skipped;
+	uint64_t lost;
 } Since;
 
 /* A failure that waits for its name. Its texts lie in the ring: server, user, the place behind its line. */
@@ -230,7 +231,13 @@ static int take(Pipeline *pipeline, uint32_t index, const SourceEvent *found, ui
 		log->read.aborted += event->count;
 		log->since.aborted += event->count;
 		break;
-	default: return 0;
+	default:
+		log->read.lost += found->lost;
+		log->since.lost += found->lost;
+		if (found->lost)
+			pipeline->options.lost(pipeline->options.userdata, source_name(log->source),
+				found->lost, log->read.lost);
+		return 0;
 	}
 	if (event->has_time)
 		log->read_us = event->time_us;
@@ -306,6 +313,7 @@ static void pop(Pipeline *pipeline)
 	log->written.outages += entry->since.outages;
 	log->written.aborted += entry->since.aborted;
 	log->written.skipped += entry->since.skipped;
+	log->written.lost += entry->since.lost;
 	if (entry->stamp_us)
 		log->written_us = entry->stamp_us;
 	memcpy(log->place, pipeline->text + entry->text + entry->server_len + entry->user_len,

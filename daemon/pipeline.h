@@ -26,6 +26,8 @@ typedef struct PipelineOptions {
 	StrBuf *output; /* borrowed: rows are appended here, the owner writes and empties it */
 	/* A line said "message repeated N times" with N above EVENT_REPEAT_MAX; the row count was capped. */
 	void (*repeat_capped)(void *userdata, const char *path);
+	/* The logging says that it has dropped so many messages before they came to the log; total: since the first start. */
+	void (*lost)(void *userdata, const char *path, uint64_t count, uint64_t total);
 	void *userdata;
 } PipelineOptions;
 

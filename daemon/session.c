@@ -240,6 +240,19 @@ static void on_repeat_capped(void *userdata, const char *path)
 		EVENT_REPEAT_MAX, EVENT_REPEAT_MAX);
 }
 
+static void on_lost(void *userdata, const char *path, uint64_t count, uint64_t total)
+{
+	Session *session = userdata;
+	char key[PATH_MAX + 16];
+
+	(void)snprintf(key, sizeof(key), "lost:suppressed:%s", path);
+	warnings_raise(session->callbacks.warnings, LOG_LEVEL_WARNING, key, loop_wall_us(),
+		"%s: %" PRIu64
+		" messages were dropped by the system's logging because there were too "
+		"many (%" PRIu64 " since the first start); failed logins may have been among them",
+		path, count, total);
+}
+
 static void read_log(Session *session, size_t index)
 {
 	for (int i = 0; i < CHUNKS_PER_ROUND && !logs_idle(session->logs, index) &&
@@ -402,6 +415,7 @@ int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why)
 		.geodb = geodb,
 		.output = output(session),
 		.repeat_capped = on_repeat_capped,
+		.lost = on_lost,
 		.userdata = session,
 	};
 	SourcesOptions sources_options = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/source.h"
 
+#include "parse/lost.h"
 #include "parse/postfix.h"
 
 struct Source {
@@ -134,6 +135,15 @@ static Span trim_line(const char *start, const char *end)
 	return (Span){start, (size_t)(end - start)};
 }
 
+static uint64_t lost_of_line(Source *source, Span line)
+{
+	LineHeader header;
+
+	return header_parse(&source->stamps, line, &header)
+		       ? 0
+		       : lost_parse(header.tag, header.message);
+}
+
 /* Reading a log goes from one line that may say something to the next; the ones between are only counted. */
 static bool next_in_chunk(Source *source, int64_t now_us, SourceEvent *found)
 {
@@ -163,6 +173,8 @@ static bool next_in_chunk(Source *source, int64_t now_us, SourceEvent *found)
 	found->end = (size_t)(line_end + 1 - chunk.data);
 	source->stamps.reference_us = tail_written_us(source->tail, now_us);
 	postfix_parse_line(&source->stamps, line, &found->event);
+	found->lost =
+		span_starts_with(found->event.service, "rsyslogd") ? lost_of_line(source, line) : 0;
 	if (source->after_us && found->event.has_time && found->event.time_us <= source->after_us)
 		found->event.kind = EVENT_OTHER;
 	return true;
@@ -177,6 +189,7 @@ static bool next_in_journal(Source *source, SourceEvent *found)
 	*found = (SourceEvent){.lines = entry.lines, .skipped = entry.skipped};
 	if (!entry.tag.data)
 		return true;
+	found->lost = lost_parse(entry.tag, entry.message);
 	postfix_parse_message(entry.tag, entry.message, &found->event);
 	found->event.has_time = true;
 	found->event.time_us = entry.time_us;

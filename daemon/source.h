@@ -51,6 +51,7 @@ typedef struct SourceEvent {
 		event; /* kind EVENT_OTHER: there are only the numbers; spans are borrowed until source_advance() */
 	uint64_t lines;   /* since the event before, its own line included */
 	uint64_t skipped; /* of them that were cut, or could not be read */
+	uint64_t lost;    /* messages that the logging says, in place of an event, it has dropped */
 	size_t end;
 } SourceEvent;
 

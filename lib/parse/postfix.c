@@ -285,7 +285,7 @@ void postfix_parse_line(StampContext *context, Span line, AuthEvent *ret_event)
 
 /*
  * The search looks for the third and fourth letter, "SL" or "sl": rare in mail logs, and the
- * same for both needles when case is ignored.
+ * same for all needles when case is ignored.
  */
 #define NEEDLE_PAIR 2
 
@@ -297,8 +297,10 @@ static const char *needle_at(const char *data, size_t len, size_t at)
 	if (at < NEEDLE_PAIR)
 		return NULL;
 	rest = (Span){data + at - NEEDLE_PAIR, len - at + NEEDLE_PAIR};
-	return span_starts_with(rest, "SASL ") || span_starts_with(rest, "sasl_method=") ? rest.data
-											 : NULL;
+	return span_starts_with(rest, "SASL ") || span_starts_with(rest, "sasl_method=") ||
+			       span_starts_with(rest, "syslogd")
+		       ? rest.data
+		       : NULL;
 }
 
 /* What every 64-bit processor can do with 16 bytes at once; compilers spell it out for the others. */

@@ -28,7 +28,8 @@ void postfix_parse_message(Span tag, Span message, AuthEvent *event);
 
 /*
  * The next place in [data, data + len) where a line that may say something about a login has its
- * needle ("SASL " in failures, outages and aborts, "sasl_method=" in successes); NULL when there is none. Reading a log
+ * needle ("SASL " in failures, outages and aborts, "sasl_method=" in successes, "syslogd" where rsyslogd may say
+ * what it lost, for parse/lost); NULL when there is none. Reading a log
  * goes from needle to needle; the lines between need no parsing at all.
  */
 const char *postfix_find_candidate(const char *data, size_t len);

@@ -349,9 +349,9 @@ static bool is_smtpd(Span tag)
 }
 
 /*
- * Anybody can send an entry with Postfix's name in it. _UID and _SYSTEMD_SLICE are journald's own findings: what a
- * person's account wrote from outside of a service is not Postfix's. Its smtpd has a system account or
- * root's. _UID is known of every sender; the slice is not of one that had ended before journald looked.
+ * Anybody can send an entry with Postfix's name in it. _UID and _SYSTEMD_UNIT are journald's own findings: what a
+ * person's account wrote from outside of Postfix's service is not Postfix's. Its smtpd has a system account or
+ * root's. _UID is known of every sender; the unit is not of one that had ended before journald looked.
  */
 static bool is_forged(const Journal *journal)
 {
@@ -361,7 +361,7 @@ static bool is_forged(const Journal *journal)
 	if (get_field(journal, "_UID", &text) || number_parse_u64(text, UINT32_MAX, &uid) ||
 		uid < PERSON_UID_MIN || uid > PERSON_UID_MAX)
 		return false;
-	return get_field(journal, "_SYSTEMD_SLICE", &text) || !span_starts_with(text, "system");
+	return get_field(journal, "_SYSTEMD_UNIT", &text) || !span_starts_with(text, "postfix");
 }
 
 static void say_forged(Journal *journal)
@@ -371,9 +371,7 @@ static void say_forged(Journal *journal)
 	if (journal->forged_said || get_field(journal, "_UID", &uid))
 		return;
 	journal->forged_said = true;
-	notice(journal, true,
-		"%s: entries in Postfix's name that user %.*s wrote, who is no service, are passed "
-		"over",
+	notice(journal, true, "%s: entries in Postfix's name that user %.*s wrote are passed over",
 		journal->name, (int)MIN(uid.len, (size_t)10), uid.data);
 }
 

@@ -22,6 +22,7 @@ void counters_add(Counters *counters, const Counters *more)
 	counters->outages += more->outages;
 	counters->aborted += more->aborted;
 	counters->skipped += more->skipped;
+	counters->lost += more->lost;
 }
 
 void checkpoint_done(Checkpoint *checkpoint)
@@ -222,6 +223,8 @@ int checkpoint_save(const char *path, const Checkpoint *checkpoint)
 			" outages=%" PRIu64 " aborted=%" PRIu64 " skipped=%" PRIu64 "\n",
 			log->counters.lines, log->counters.failures, log->counters.successes,
 			log->counters.outages, log->counters.aborted, log->counters.skipped);
+		if (log->counters.lost)
+			strbuf_appendf(&sb, "lost %" PRIu64 "\n", log->counters.lost);
 	}
 	return frame_save(path, &sb);
 }
@@ -276,7 +279,7 @@ static bool read_trail(const char *value, Trail *ret_trail)
 
 static bool read_counters(const char *value, Counters *ret_counters)
 {
-	Counters c;
+	Counters c = {0};
 	int end = 0;
 
 	if (sscanf(value,
@@ -295,6 +298,13 @@ static bool read_time(const char *value, int64_t *ret_us)
 	int end = 0;
 
 	return sscanf(value, "%" SCNd64 "%n", ret_us, &end) == 1 && !value[end];
+}
+
+static bool read_lost(const char *value, uint64_t *ret_lost)
+{
+	int end = 0;
+
+	return sscanf(value, "%" SCNu64 "%n", ret_lost, &end) == 1 && !value[end];
 }
 
 static bool read_source(const char *value, SourceKind *ret_source)
@@ -412,6 +422,8 @@ static int read_line(Checkpoint *cp, LogState **log, char *line)
 		return ((*log)->has_finished = read_mark(value, &(*log)->finished)) ? 0 : -EBADMSG;
 	if (!strcmp(line, "cursor"))
 		return read_cursor(value, (*log)->cursor) ? 0 : -EBADMSG;
+	if (!strcmp(line, "lost"))
+		return read_lost(value, &(*log)->counters.lost) ? 0 : -EBADMSG;
 	if (!strcmp(line, "stamp"))
 		return read_time(value, &(*log)->stamp_us) ? 0 : -EBADMSG;
 	if (!strcmp(line, "after"))

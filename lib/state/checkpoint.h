@@ -21,6 +21,7 @@ typedef struct Counters {
 	uint64_t outages;
 	uint64_t aborted;
 	uint64_t skipped; /* lines that were too long and were cut before they were understood */
+	uint64_t lost;    /* messages that the logging says it has dropped, of whatever kind */
 } Counters;
 
 void counters_add(Counters *counters, const Counters *more);

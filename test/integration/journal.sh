@@ -214,6 +214,35 @@ tap_true "a user's entries in Postfix's name" sentinel "$d" extract
 tap_is "$(users "$d")" "$(numbers 3 4)" "make no rows"
 tap_true "which is said" grep -q "entries in Postfix's name that user 1001 wrote" "$d/err"
 
+# ---- what the logging has dropped -------------------------------------------------------------
+
+d=$WORK/dropped
+config "$d"
+{
+	entries 1 2
+	for sender in '_TRANSPORT=driver\nSYSLOG_IDENTIFIER=systemd-journald' '_TRANSPORT=syslog\nSYSLOG_IDENTIFIER=systemd-journald'; do
+		for unit in postfix@-.service cron.service; do
+			printf "__REALTIME_TIMESTAMP=$((START + 1))000000\n_BOOT_ID=%032x\n$sender\n" 1
+			printf 'MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nMESSAGE=Suppressed 88 messages from %s\n\n' $unit
+		done
+	done
+} | to_journal "$d/journal/a.journal"
+tap_true "journald has dropped messages" sentinel "$d" extract
+tap_is "$(sed -n 's/.* warning: \(journal\|.*journal\): \([0-9]* messages .*\)/\2/p' "$d/err")" \
+	"88 messages were dropped by the system's logging because there were too many (88 since the first start); failed logins may have been among them" \
+	"which is a warning, for Postfix's service and from journald alone"
+tap_is "$(grep -c '^lost 88$' "$d/state/state.offset")" 1 "and counted"
+
+d=$WORK/rsyslog
+typed "$d" file
+{
+	head -n 2 "$WORK/lines"
+	echo "2026-11-18T11:06:41.000000+00:00 mx1 rsyslogd: imuxsock[pid 812]: 55 messages lost due to rate-limiting (200 allowed within 5 seconds)"
+	echo "2026-11-18T11:06:41.000000+00:00 mx1 other: 55 messages lost due to rate-limiting, says rsyslogd: 1"
+} >"$d/mail.log"
+tap_true "rsyslog has, too" sentinel "$d" extract
+tap_is "$(grep -c 'mail.log: 55 messages were dropped' "$d/err") $(grep -c '^lost 55$' "$d/state/state.offset")" "1 1" "likewise"
+
 # ---- the ledger -------------------------------------------------------------------------------
 
 # Numbered failures are written in pieces while the journal is rotated and the service killed: in the end each is one row, in order.

@@ -53,7 +53,8 @@ static bool same_mark(const FileMark *a, const FileMark *b)
 static Counters random_counters(Random *random)
 {
 	return (Counters){random_next(random), random_next(random), random_next(random) >> 60,
-		random_next(random), 0, UINT64_MAX};
+		random_next(random), 0, UINT64_MAX,
+		random_next(random) >> random_below(random, 64)};
 }
 
 static Trail random_trail(Random *random)
@@ -283,6 +284,8 @@ static const struct {
 	{"an empty cursor", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\ncursor \n"), "a line of it"},
 	{"a cursor without a log", SPAN_LITERAL(FIRST_LINE "csv x\ncursor s=1\n"), "a line of it"},
 	{"a time that is none", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\nstamp soon\n"),
+		"a line of it"},
+	{"a loss that is none", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\nlost many\n"),
 		"a line of it"},
 	{"half a time", SPAN_LITERAL(FIRST_LINE "csv x\nlog y\nafter 1x\n"), "a line of it"},
 	{"position without a log",

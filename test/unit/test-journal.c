@@ -281,8 +281,12 @@ static const Case cases[] = {
 		"_UID=60513\n_SYSTEMD_SLICE=user-60513.slice\nSYSLOG_IDENTIFIER=postfix/"
 		"smtpd\n" FAILED,
 		false, "that user 60513 wrote"},
-	{"a service's with a person's number",
-		"_UID=1000\n_SYSTEMD_SLICE=system-postfix.slice\nSYSLOG_IDENTIFIER=postfix/"
+	{"a person's cron job's",
+		"_UID=1000\n_SYSTEMD_UNIT=cron.service\n_SYSTEMD_SLICE=system.slice\n"
+		"SYSLOG_IDENTIFIER=postfix/smtpd\n" FAILED,
+		false, "that user 1000 wrote"},
+	{"Postfix's with a person's number",
+		"_UID=1000\n_SYSTEMD_UNIT=postfix@-.service\nSYSLOG_IDENTIFIER=postfix/"
 		"smtpd\n" FAILED,
 		true, NULL},
 	{"journald's", "_TRANSPORT=driver\nSYSLOG_IDENTIFIER=systemd-journald\n" DROPPED, true,
