@@ -336,10 +336,9 @@ static int classify(CsvFile *file, const FileMark *committed, const struct stat 
 		r = 1;
 	}
 	if (r < 0) {
-		why_set(why,
-			r == -EBADMSG ? "%s: does not start with the header of this program's CSV"
-				      : "%s: can't be read",
-			file->path);
+		why_set(why, "%s: %s", file->path,
+			r == -EBADMSG ? "does not start with the header of this program's CSV"
+				      : strerror(-r));
 		return r;
 	}
 	if (r > 0 && file->length) {
@@ -484,11 +483,10 @@ int csvfile_open_next(CsvFile *file, const FileMark *committed, CsvFile **ret_ne
 
 void csvfile_replace(CsvFile *file, CsvFile *next_take)
 {
-	strbuf_append(&next_take->buffer, strbuf_text(&file->buffer), file->buffer.len);
-	if (strbuf_error(&file->buffer) && !next_take->buffer.error)
-		next_take->buffer.error = strbuf_error(&file->buffer);
+	/* Moved, not copied: a copy can fail, and these rows are nowhere else any more. */
+	strbuf_done(&next_take->buffer);
+	next_take->buffer = file->buffer;
 	(void)close(file->fd);
-	strbuf_done(&file->buffer);
 	free(file->path);
 	*file = *next_take;
 	free(next_take);

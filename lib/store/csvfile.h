@@ -67,7 +67,7 @@ int csvfile_check(const CsvFile *file);
 int csvfile_open_next(CsvFile *file, const FileMark *committed, CsvFile **ret_next,
 	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why);
 
-/* Goes on in the file that next has open, with the buffer of both. */
+/* Goes on in the file that next has open, and whose own buffer has been flushed, with the buffer of this one. */
 void csvfile_replace(CsvFile *file, CsvFile *next_take);
 
 /* How long it is without what is in the buffer. */
