@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: timeout=280
-# Makes every single call fail that a short `extract` and a short `run` make (fault-shim.c): whatever it was, the exit status is
+# Makes every single call fail that a short `extract` and a short `run` make, the latter also with its CSV renamed (fault-shim.c): whatever it was, the exit status is
 # honest, stderr says what and why, and afterwards an undisturbed start yields the exact CSV and the exact counters. The record of
 # an undisturbed run shows that rows are durable before the checkpoint names them.
 # shellcheck disable=SC2317  # functions are called by name
@@ -57,9 +57,15 @@ counters() { # DIR
 	done 2>/dev/null <"$1/state/state.offset"
 }
 
+# All rows, over the CSV that was renamed and the one after it.
 csv() { # DIR
-	cat "$1/log/maillogsentinel.csv" 2>/dev/null
-}
+	if [ -e "$1/log/moved.csv" ]; then
+		cat "$1/log/moved.csv"
+		sed 1d "$1/log/maillogsentinel.csv"
+	else
+		cat "$1/log/maillogsentinel.csv"
+	fi
+} 2>/dev/null
 
 # Waits without a process; true until it took too long. There is no other descriptor 9.
 tick() { # DEADLINE-US
@@ -76,7 +82,7 @@ holds() { # FILE TEXT
 
 # Whether the CSV holds two rows of the user.
 has_user() { # DIR USER
-	[[ "$(<"$1/log/maillogsentinel.csv")" == *",$2,null,"*",$2,null,"* ]]
+	[[ "$(<"$1/log/maillogsentinel.csv")$(<"$1/log/moved.csv")" == *",$2,null,"*",$2,null,"* ]]
 } 2>/dev/null
 
 # ---- the two short runs: $1 is the place, the environment says what fails -----------------------
@@ -86,7 +92,7 @@ short_extract() {
 }
 
 # Starts, lets it read, writes more, and stops. What a fault of the disk delays must come by itself.
-short_run() {
+short_run() { # DIR [MOVED]
 	local pid until wait_for=csv
 
 	LD_PRELOAD=$SHIM FAULT_RECORD=$1/record "$PROGRAM" -c "$1/conf" run 2>"$1/err" &
@@ -95,6 +101,7 @@ short_run() {
 	until has_user "$1" 4 || ! kill -0 "$pid" 2>/dev/null; do
 		tick "$until" || break
 	done
+	[ -z "${2-}" ] || ! has_user "$1" 4 || mv "$1/log/maillogsentinel.csv" "$1/log/moved.csv"
 	printf '%s\n' "$THIRD" >>"$1/mail.log"
 	until=$(deadline 1500)
 	case ${FAULT_KIND-} in
@@ -106,6 +113,11 @@ short_run() {
 	done
 	kill -TERM "$pid" 2>/dev/null
 	wait "$pid"
+}
+
+# The same, and its CSV is renamed in between.
+short_moved() {
+	short_run "$1" yes
 }
 
 # ---- one fault ----------------------------------------------------------------------------------
@@ -120,7 +132,7 @@ one_fault() { # DIR MODE KIND ERRNO NTH
 	rc=$?
 	unset FAULT_KIND FAULT_ERRNO FAULT_NTH
 	[ "$2:$rc" != extract:0 ] || [ "$(csv "$1")" = "$EXPECTED_FIRST" ] || wrong+=' status 0, but it is not all there;'
-	[ "$2" = run ] || printf '%s\n' "$THIRD" >>"$1/mail.log"
+	[ "$2" != extract ] || printf '%s\n' "$THIRD" >>"$1/mail.log"
 	case $rc in
 	0) ;;
 	1 | 78)
@@ -151,7 +163,7 @@ EXPECTED=$(csv "$WORK/calm") EXPECTED_COUNTERS=$(counters "$WORK/calm")
 EXPECTED_FIRST=$(head -n 8 <<<"$EXPECTED")
 tap_is "$(wc -l <<<"$EXPECTED")" 11 "has ten rows"
 
-for mode in extract run; do
+for mode in extract run moved; do
 	prepare "$WORK/$mode"
 	tap_true "an undisturbed $mode under the shim" "short_$mode" "$WORK/$mode"
 	counts=$(sed -n 's/^counts //p' "$WORK/$mode/record")
@@ -173,7 +185,7 @@ tap_none "rows are durable before a checkpoint names them" "$(awk '
 	/^rename .*offset 0$/ { renamed++; unsynced = 1 }
 	/^fsync .*\/state 0$/ { unsynced = 0 }
 	/^write .*csv / && unsynced { print FILENAME ":" FNR ": the directory was not synced" }
-	END { if (renamed < 4) print "only " renamed " checkpoints" }' "$WORK/extract/record" "$WORK/run/record")"
+	END { if (renamed < 4) print "only " renamed " checkpoints" }' "$WORK/extract/record" "$WORK/run/record" "$WORK/moved/record")"
 
 worker() { # NUMBER
 	local mode kind number n name i=0
