@@ -28,6 +28,7 @@ typedef struct Daemon {
 	DaemonOptions options;
 	Config *config;
 	Loop *loop;
+	uint64_t tick_ms; /* how soon it ticks; 0: not yet */
 	LoopTimer *tick_timer, *stop_timer, *reopen_timer;
 	Resolver *resolver; /* NULL: lookups are off */
 	GeoDb *geodb;
@@ -98,10 +99,24 @@ static void on_ended(void *userdata, int exit_status)
 	finish(userdata, exit_status);
 }
 
+/* When to tick next. */
+static void set_tick(Daemon *daemon)
+{
+	uint64_t interval = notify_watchdog_interval_ms();
+	uint64_t poll_ms = daemon->session ? session_poll_ms(daemon->session) : LOGS_POLL_MS;
+
+	daemon->tick_ms = interval ? MIN(interval, poll_ms) : poll_ms;
+	loop_timer_set(daemon->tick_timer, (int64_t)daemon->tick_ms);
+}
+
 static void on_round(void *userdata)
 {
 	Daemon *daemon = userdata;
 
+	/* A log that can't be watched was found. */
+	if (daemon->options.follow && daemon->tick_ms &&
+		session_poll_ms(daemon->session) < daemon->tick_ms)
+		set_tick(daemon);
 	if (!daemon->ready && daemon->options.follow) {
 		daemon->ready = true;
 		notify_ready();
@@ -209,15 +224,13 @@ static bool is_moving(Daemon *daemon, uint64_t now_ms)
 static void on_tick(void *userdata)
 {
 	Daemon *daemon = userdata;
-	uint64_t interval = notify_watchdog_interval_ms();
 
 	if (is_moving(daemon, loop_now_ms()))
 		notify_watchdog();
 	if (!daemon->broken)
 		session_look(daemon->session);
 	status_changed(daemon);
-	loop_timer_set(daemon->tick_timer,
-		(int64_t)(interval && interval < LOGS_POLL_MS ? interval : LOGS_POLL_MS));
+	set_tick(daemon);
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "base/calendar.h"
 #include "daemon/log.h"
+#include "source/mount.h"
 #include "source/watch.h"
 
 #include <fcntl.h>
@@ -37,6 +38,8 @@ typedef struct Log {
 	uint64_t
 		moving_ms; /* since when its files are being renamed all the time; 0: they are not */
 	int watch_error;   /* why it can't be watched */
+	const char *silent_fs; /* its file system, where that tells nothing of what others write */
+	bool fs_known;
 	unsigned missed; /* checks in a row at which there was more to read and no event had come */
 	bool missing;    /* at the last check */
 	int64_t read_us; /* when lines were last read; 0: not yet */
@@ -93,7 +96,7 @@ static void warn_of_watch(Logs *logs, int error)
 {
 	warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING, "inotify", loop_wall_us(),
 		"inotify: %s; looking every %d s where a log can't be watched", strerror(-error),
-		LOGS_POLL_MS / 1000);
+		LOGS_POLL_SOON_MS / 1000);
 }
 
 static void on_watch(void *userdata, int fd, unsigned events)
@@ -385,6 +388,9 @@ static void check_events(Logs *logs, Log *log, int64_t now_us)
 	const char *path = source_name(log->source);
 	char key[KEY_MAX];
 
+	/* It stays so until an event comes. */
+	if (log->missed >= EVENTS_MISSED_MAX)
+		return;
 	if (!logs->watch || !log->tail || log->watch_error || !log->idle || log->error ||
 		!tail_lag(log->tail) ||
 		now_us - tail_written_us(log->tail, now_us) < EVENT_LATE_US) {
@@ -395,7 +401,7 @@ static void check_events(Logs *logs, Log *log, int64_t now_us)
 		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
 			make_key(key, "events", log), now_us,
 			"%s: is written without an event, looking every %d s", path,
-			LOGS_POLL_MS / 1000);
+			LOGS_POLL_SOON_MS / 1000);
 }
 
 static void check_silence(Logs *logs, Log *log, int64_t now_us)
@@ -534,6 +540,34 @@ static void watch_own(Logs *logs, Log *log)
 		log->own_fd = source_fd(log->source);
 }
 
+/* Where others can write past this kernel, events may come, but can't be relied on. */
+static void check_fs(Logs *logs, Log *log)
+{
+	char key[KEY_MAX];
+
+	if (log->fs_known || tail_fd(log->tail) < 0)
+		return;
+	log->fs_known = true;
+	log->silent_fs = mount_silent_name(tail_fd(log->tail));
+	if (log->silent_fs)
+		warnings_raise(logs->options.warnings, LOG_LEVEL_INFO,
+			make_key(key, "file-system", log), loop_wall_us(),
+			"%s: is on %s, which does not tell what others write; looking every %d s",
+			source_name(log->source), log->silent_fs, LOGS_POLL_SOON_MS / 1000);
+}
+
+unsigned logs_poll_ms(const Logs *logs)
+{
+	for (size_t i = 0; i < logs->count && logs->options.follow; i++) {
+		const Log *log = &logs->logs[i];
+
+		if (log->tail && (!logs->watch || log->watch_error || log->silent_fs ||
+					 log->missed >= EVENTS_MISSED_MAX))
+			return LOGS_POLL_SOON_MS;
+	}
+	return LOGS_POLL_MS;
+}
+
 /* All was read: watches it, and looks once more if it was not watched before. */
 static void watch_log(Logs *logs, size_t index)
 {
@@ -544,6 +578,7 @@ static void watch_log(Logs *logs, size_t index)
 		watch_own(logs, log);
 	if (!logs->options.follow || !logs->watch || !log->tail)
 		return;
+	check_fs(logs, log);
 	r = watch_arm(logs->watch, index, tail_path(log->tail), tail_fd(log->tail));
 	if (r < 0)
 		warn_of_watch(logs, r);

@@ -12,6 +12,7 @@
 #include "daemon/warnings.h"
 
 #define LOGS_POLL_MS 30000 /* how often the owner looks in case no event came */
+#define LOGS_POLL_SOON_MS 3000 /* the same where events are known not to come */
 
 typedef struct Logs Logs;
 
@@ -74,6 +75,9 @@ bool logs_held(const Logs *logs, size_t index);
 
 /* -errno of the first log that can't be read now, with its path (borrowed); 0 when all can. */
 int logs_waiting(const Logs *logs, const char **ret_path);
+
+/* How soon the owner has to look again: LOGS_POLL_MS, or LOGS_POLL_SOON_MS when a log can't be watched. */
+unsigned logs_poll_ms(const Logs *logs);
 
 /* Looks again: none is idle. */
 void logs_wake(Logs *logs);

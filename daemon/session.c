@@ -476,6 +476,11 @@ void session_look(Session *session)
 	read_soon(session);
 }
 
+unsigned session_poll_ms(const Session *session)
+{
+	return session->sources ? sources_poll_ms(session->sources) : LOGS_POLL_MS;
+}
+
 void session_drain(Session *session)
 {
 	session->draining = true;

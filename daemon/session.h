@@ -52,6 +52,9 @@ void session_wake(Session *session);
 /* Looks at all logs, in case no event came, and whether the CSV was rotated. */
 void session_look(Session *session);
 
+/* How soon it is to be looked at again. */
+unsigned session_poll_ms(const Session *session);
+
 /* Reads no more, and has ended when all that was read is written and committed. */
 void session_drain(Session *session);
 

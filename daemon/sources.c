@@ -314,6 +314,11 @@ void sources_look(Sources *sources)
 	logs_wake(sources->logs);
 }
 
+unsigned sources_poll_ms(const Sources *sources)
+{
+	return logs_poll_ms(sources->logs);
+}
+
 void sources_status(const Sources *sources, Status *status)
 {
 	size_t count = logs_count(sources->logs);

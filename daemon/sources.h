@@ -41,6 +41,9 @@ int sources_settle(Sources *sources);
 /* Looks at everything, in case no event came, and raises and clears warnings. */
 void sources_look(Sources *sources);
 
+/* How soon it is to be looked at again. */
+unsigned sources_poll_ms(const Sources *sources);
+
 /* Puts the places and counters of all logs into the checkpoint; when pipeline_can_save(). */
 void sources_save(Sources *sources);
 

@@ -2,6 +2,7 @@
 #include "source/watch.h"
 
 #include "base/file.h"
+#include "source/links.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -13,11 +14,21 @@
 		IN_ATTRIB | IN_MASK_ADD)
 #define FILE_EVENTS (IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_MASK_ADD)
 
+/* A link on the way that the log's path leads, in its directory. */
+typedef struct LinkWatch {
+	int descriptor;
+	char *name;
+} LinkWatch;
+
+#define LINKS_MAX 8 /* whoever has more has to wait for the poll */
+
 typedef struct Slot {
 	int directory, name, open; /* watch descriptors, -1: none */
 	/* Of the log, as far as the entries of its own directory that begin so are about it; NULL: all are. */
 	char *base;
 	bool parent; /* directory is the log's own, not one above */
+	LinkWatch links[LINKS_MAX];
+	size_t link_count;
 } Slot;
 
 /* Who is woken by a descriptor. */
@@ -54,8 +65,13 @@ void watch_free(Watch *watch)
 		return;
 	if (watch->fd >= 0)
 		(void)close(watch->fd);
-	for (size_t i = 0; i < watch->slot_count; i++)
-		free(watch->slots[i].base);
+	for (size_t i = 0; i < watch->slot_count; i++) {
+		Slot *slot = &watch->slots[i];
+
+		free(slot->base);
+		while (slot->link_count)
+			free(slot->links[--slot->link_count].name);
+	}
 	free(watch->slots);
 	free(watch->users);
 	free(watch);
@@ -75,6 +91,9 @@ static bool is_used(const Watch *watch, int descriptor)
 		if (slot->directory == descriptor || slot->name == descriptor ||
 			slot->open == descriptor)
 			return true;
+		for (size_t j = 0; j < slot->link_count; j++)
+			if (slot->links[j].descriptor == descriptor)
+				return true;
 	}
 	return false;
 }
@@ -92,6 +111,62 @@ static bool replace(Watch *watch, int *place, int descriptor)
 	if (old >= 0 && !is_used(watch, old))
 		(void)inotify_rm_watch(watch->fd, old);
 	return descriptor >= 0;
+}
+
+/* Lets go of the slot's links from index on. */
+static void drop_links(Watch *watch, Slot *slot, size_t index)
+{
+	while (slot->link_count > index) {
+		LinkWatch *link = &slot->links[slot->link_count - 1];
+
+		(void)replace(watch, &link->descriptor, -1);
+		free(link->name);
+		slot->link_count--;
+	}
+}
+
+typedef struct Arming {
+	Watch *watch;
+	Slot *slot;
+	size_t count;
+	bool news;
+} Arming;
+
+/* The arming's next link. 0, -errno, or 1 when there are too many. */
+static int arm_link(void *userdata, const char *dir, const char *name)
+{
+	Arming *arming = userdata;
+	Slot *slot = arming->slot;
+	LinkWatch *link = &slot->links[arming->count];
+	int descriptor;
+	char *copy;
+
+	if (arming->count == LINKS_MAX)
+		return 1;
+	descriptor = inotify_add_watch(arming->watch->fd, dir, DIRECTORY_EVENTS | IN_ONLYDIR);
+	if (descriptor < 0)
+		return errno == ENOENT || errno == EACCES ? 1 : -errno;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	if (arming->count == slot->link_count)
+		slot->links[slot->link_count++] = (LinkWatch){-1, NULL};
+	arming->news |= replace(arming->watch, &link->descriptor, descriptor);
+	arming->news |= !link->name || strcmp(link->name, copy) != 0;
+	free(link->name);
+	link->name = copy;
+	arming->count++;
+	return 0;
+}
+
+/* Watches the links that path leads over. WATCH_NEW when they are others, 0, -errno. */
+static int arm_links(Watch *watch, Slot *slot, const char *path)
+{
+	Arming arming = {.watch = watch, .slot = slot};
+	int r = links_walk(path, arm_link, &arming);
+
+	drop_links(watch, slot, arming.count);
+	return r < 0 ? r : arming.news ? WATCH_NEW : 0;
 }
 
 /* Watches dir (taken), or the nearest one above that exists: then *ret_exact is false. The descriptor or -errno. */
@@ -126,7 +201,7 @@ static int get_slot(Watch *watch, size_t index, Slot **ret_slot)
 		if (!slots)
 			return -ENOMEM;
 		watch->slots = slots;
-		slots[watch->slot_count++] = (Slot){-1, -1, -1, NULL, false};
+		slots[watch->slot_count++] = (Slot){.directory = -1, .name = -1, .open = -1};
 	}
 	*ret_slot = &watch->slots[index];
 	return 0;
@@ -172,6 +247,10 @@ int watch_arm(Watch *watch, size_t index, const char *path, int open_fd)
 			return -errno;
 	}
 	news |= replace(watch, &slot->open, MAX(open, -1));
+	r = arm_links(watch, slot, path);
+	if (r < 0)
+		return r;
+	news |= r == WATCH_NEW;
 	return news ? WATCH_NEW : 0;
 }
 
@@ -188,6 +267,7 @@ int watch_arm_directory(Watch *watch, size_t index, const char *path)
 		return directory;
 	(void)replace(watch, &slot->name, -1);
 	(void)replace(watch, &slot->open, -1);
+	drop_links(watch, slot, 0);
 	return replace(watch, &slot->directory, directory) ? WATCH_NEW : 0;
 }
 
@@ -200,6 +280,7 @@ void watch_disarm(Watch *watch, size_t index)
 	(void)replace(watch, &slot->directory, -1);
 	(void)replace(watch, &slot->name, -1);
 	(void)replace(watch, &slot->open, -1);
+	drop_links(watch, slot, 0);
 }
 
 static int compare_users(const void *left, const void *right)
@@ -214,7 +295,8 @@ static int compare_users(const void *left, const void *right)
 /* 0 or -ENOMEM. */
 static int sort_users(Watch *watch)
 {
-	User *users = reallocarray(watch->users, 3 * watch->slot_count + 1, sizeof(*users));
+	User *users =
+		reallocarray(watch->users, (3 + LINKS_MAX) * watch->slot_count + 1, sizeof(*users));
 
 	if (!users)
 		return -ENOMEM;
@@ -227,18 +309,31 @@ static int sort_users(Watch *watch)
 		for (size_t j = 0; j < ARRAY_SIZE(descriptors); j++)
 			if (descriptors[j] >= 0)
 				users[watch->user_count++] = (User){descriptors[j], i};
+		for (size_t j = 0; j < slot->link_count; j++)
+			users[watch->user_count++] = (User){slot->links[j].descriptor, i};
 	}
 	qsort(users, watch->user_count, sizeof(*users), compare_users);
 	watch->users_stale = false;
 	return 0;
 }
 
-/* Whether what happened to an entry of the slot's directory is about its log: the log, a rotated file of it, a directory above. */
-static bool is_about(const Slot *slot, const User *user, const struct inotify_event *event)
+/*
+ * Whether what happened is about the slot's log: to an entry of its directory that is the log, a rotated file of it or anything
+ * where that is a directory above; to a link that leads to it; to one of these directories or files itself.
+ */
+static bool is_about(const Slot *slot, int descriptor, const struct inotify_event *event)
 {
-	if (user->descriptor != slot->directory || !event->len || !slot->parent || !slot->base)
+	if (!event->len || descriptor == slot->name || descriptor == slot->open)
 		return true;
-	return !strncmp(event->name, slot->base, strlen(slot->base));
+	if (descriptor == slot->directory &&
+		(!slot->parent || !slot->base ||
+			!strncmp(event->name, slot->base, strlen(slot->base))))
+		return true;
+	for (size_t i = 0; i < slot->link_count; i++)
+		if (descriptor == slot->links[i].descriptor &&
+			!strcmp(event->name, slot->links[i].name))
+			return true;
+	return false;
 }
 
 static void wake(
@@ -257,7 +352,7 @@ static void wake(
 	for (; low < watch->user_count && watch->users[low].descriptor == event->wd; low++) {
 		const User *user = &watch->users[low];
 
-		if (is_about(&watch->slots[user->slot], user, event))
+		if (is_about(&watch->slots[user->slot], user->descriptor, event))
 			callbacks->changed(callbacks->userdata, user->slot);
 	}
 }

@@ -3,7 +3,7 @@
 
 /*
  * Tells when a log may have changed: inotify(7) on the file that is open, on the one that has its name
- * now, and on its directory, or on the nearest one above that exists. Of many logs only those are named that an event is about;
+ * now, on its directory, or on the nearest one above that exists, and on the links that its name leads over. Of many logs only those are named that an event is about;
  * in a directory that they share, by the entry's name, which begins with the log's. Many writes
  * are one event, events can be dropped (IN_Q_OVERFLOW) and some file systems send none, so it only ever says "look again";
  * the owner keeps a slow poll beside it.

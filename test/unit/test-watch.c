@@ -181,6 +181,40 @@ static void rename_directory(void)
 	MUST(!rename(DIR, "d/f"));
 }
 
+/* mail.log in a directory of today. */
+static void make_linked_directory(void)
+{
+	MUST(!mkdir("d", 0755) && !mkdir("20261121", 0755) && !mkdir("20261122", 0755));
+	append("20261121/mail.log");
+	append("20261122/mail.log");
+	MUST(!symlink("../today", DIR) && !symlink("20261121", "today"));
+	open_fd = open(LOG, O_RDONLY | O_CLOEXEC);
+	MUST(open_fd >= 0);
+}
+
+static void switch_directory(void)
+{
+	MUST(!symlink("20261122", "tomorrow") && !rename("tomorrow", "today"));
+}
+
+static void make_linked_file(void)
+{
+	MUST(!mkdir("d", 0755) && !mkdir(DIR, 0755) && !mkdir("e", 0755));
+	append("e/one");
+	MUST(!symlink("../../e/now", LOG) && !symlink("one", "e/now"));
+}
+
+static void switch_file(void)
+{
+	append("e/two");
+	MUST(!unlink("e/now") && !symlink("two", "e/now"));
+}
+
+static void append_linked(void)
+{
+	append("e/one");
+}
+
 static const struct {
 	const char *name;
 	void (*make)(void);
@@ -206,6 +240,10 @@ static const struct {
 	{"its directory is deleted", make_log, remove_directory},
 	{"its directory is renamed", make_log, rename_directory},
 	{"chmod of its directory", make_log, forbid_directory},
+	{"a link of a link to its directory leads elsewhere", make_linked_directory,
+		switch_directory},
+	{"a link to it leads elsewhere", make_linked_file, switch_file},
+	{"append to what a link leads to", make_linked_file, append_linked},
 };
 
 static void test_events(void)
