@@ -7,7 +7,10 @@
 
 #include "fuzz.h"
 
+#include <inttypes.h>
+
 #include "../unit/parse-invariants.h"
+#include "parse/lost.h"
 #include "store/csv.h"
 
 static void check_row(const AuthEvent *event)
@@ -38,6 +41,16 @@ static void check_row(const AuthEvent *event)
 		event->user));
 }
 
+/* A count of lost messages is one that stands there. */
+static void check_lost(Span tag, Span message)
+{
+	uint64_t count = lost_parse(tag, message);
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, count);
+	HOLDS(!count || memmem(message.data, message.len, text, strlen(text)));
+}
+
 FUZZ_TARGET(postfix)
 {
 	static StampContext kept = {.reference_us = 1795400000000000};
@@ -45,6 +58,7 @@ FUZZ_TARGET(postfix)
 	Span line = fuzz_rest(&(FuzzInput){data, size});
 	AuthEvent event, again;
 	const char *broken;
+	LineHeader header;
 
 	fuzz_set_zone("Europe/Berlin");
 	postfix_parse_line(&kept, line, &event);
@@ -55,6 +69,10 @@ FUZZ_TARGET(postfix)
 	HOLDS(!broken);
 	HOLDS(event.kind == again.kind && event.has_time == again.has_time);
 	HOLDS(!event.has_time || event.time_us == again.time_us);
+	if (!header_parse(&fresh, line, &header))
+		check_lost(header.tag, header.message);
+	check_lost(SPAN_LITERAL("systemd-journald"), line);
+	check_lost(SPAN_LITERAL("rsyslogd"), line);
 	if (event.kind == EVENT_FAILURE && event.has_time && line.len <= CSV_FIELD_MAX)
 		check_row(&event);
 	return 0;
