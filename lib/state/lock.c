@@ -5,19 +5,40 @@
 
 #include <fcntl.h>
 
+/*
+ * A lock on an open file has no process that could be asked for. So its last byte is left to a lock of the old kind
+ * (F_SETLK), which has: it guards nothing, and it does not matter that it goes when this process closes any descriptor of the file.
+ */
+#define GUARD_LEN (INT64_MAX - 1)
+
+static const struct flock guard = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = GUARD_LEN};
+static const struct flock signature = {
+	.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = GUARD_LEN, .l_len = 1};
+
 int lock_file(int fd)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = guard, sign = signature;
 
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
-		return 0;
-	return errno == EAGAIN || errno == EACCES ? LOCK_HELD : -errno;
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return errno == EAGAIN || errno == EACCES ? LOCK_HELD : -errno;
+	(void)fcntl(fd, F_SETLK, &sign);
+	return 0;
+}
+
+pid_t lock_file_holder(int fd)
+{
+	struct flock sign = signature;
+
+	return !fcntl(fd, F_GETLK, &sign) && sign.l_type != F_UNLCK && sign.l_pid > 0 ? sign.l_pid
+										      : 0;
 }
 
 void lock_file_release(int fd)
 {
-	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	struct flock lock = guard, sign = signature;
 
+	lock.l_type = sign.l_type = F_UNLCK;
+	(void)fcntl(fd, F_SETLK, &sign);
 	(void)fcntl(fd, F_OFD_SETLK, &lock);
 }
 

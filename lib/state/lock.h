@@ -23,5 +23,11 @@ int lock_take(const char *path, const char *command, int *ret_fd, char ret_holde
 /* Locks the file that is open as fd, for as long as it is open. 0, LOCK_HELD, -errno. */
 int lock_file(int fd);
 
+/*
+ * The process that holds the lock of the file that is open as fd, for a message; 0 when that can't be known (the holder has
+ * opened and closed the file once more, or is in another name space of processes).
+ */
+pid_t lock_file_holder(int fd);
+
 /* Lets go of it while fd stays open. */
 void lock_file_release(int fd);

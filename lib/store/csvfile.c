@@ -158,7 +158,13 @@ static int open_locked(const char *path, int flags, int *ret_fd, struct stat *re
 	}
 	r = lock_file(fd);
 	if (r == LOCK_HELD) {
-		why_set(why, "%s: another process is writing it", path);
+		pid_t holder = lock_file_holder(fd);
+
+		if (holder)
+			why_set(why, "%s: another maillogsentinel is writing it (process %ld)",
+				path, (long)holder);
+		else
+			why_set(why, "%s: another process is writing it", path);
 		return -EBUSY;
 	}
 	/* Only now its size stays what it is. */

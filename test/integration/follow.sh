@@ -79,6 +79,12 @@ tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" extract 2>&1 >/dev/null | sed "s,$WORK,
 	"maillogsentinel: W/state/lock: another maillogsentinel is at work (process $pid run)" \
 	"a second writer is told who has the lock"
 
+mkdir "$WORK/other-state"
+sed "s,$WORK/state,$WORK/other-state," "$WORK/conf" >"$WORK/other-conf"
+tap_is "$("$MLS_PROGRAM" -c "$WORK/other-conf" extract 2>&1 >/dev/null | sed "s,$WORK,W,")" \
+	"maillogsentinel: W/csv/maillogsentinel.csv: another maillogsentinel is writing it (process $pid)" \
+	"a second configuration with the same CSV, too"
+
 # until the commit that holds all ten rows
 committed() { grep -q "^rows $1\$" "$WORK/state/state.offset"; }
 tap_true "committed within its second" wait_until 10 committed 10

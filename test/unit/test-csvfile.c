@@ -365,12 +365,14 @@ static void test_lock(void)
 
 	scratch_empty();
 	pid = start_writer();
-	fails(NULL, -EBUSY, "another process", "locked by another process");
+	fails(NULL, -EBUSY, "another maillogsentinel is writing it (process",
+		"locked by another process");
 	scratch_append(PATH, some.data + csv_header().len, some.len - csv_header().len);
 	mark = mark_at(PATH, some.len);
 	/* It is still written, but has been renamed: not to be cut, nor to be taken for gone. */
 	MUST(!rename(PATH, PATH ".1"));
-	fails(&mark, -EBUSY, "another process", "rotated, and locked by another process");
+	fails(&mark, -EBUSY, "another maillogsentinel is writing it (process",
+		"rotated, and locked by another process");
 	tap_ok(holds(PATH ".1", 3), "its rows stay");
 	MUST(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
 	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "the lock ends with the process"));
