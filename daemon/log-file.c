@@ -105,7 +105,7 @@ static int follow_name(LogFile *file, uint64_t *ret_size)
 int log_file_write(LogFile *file, Span line)
 {
 	uint64_t size = 0;
-	ssize_t n;
+	size_t done = 0;
 	int r;
 
 	r = follow_name(file, &size);
@@ -119,11 +119,15 @@ int log_file_write(LogFile *file, Span line)
 	if (file->torn && write(file->fd, "\n", 1) != 1)
 		return -errno;
 	file->torn = false;
-	do
-		n = write(file->fd, line.data, line.len);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	file->torn = n > 0 && (size_t)n < line.len;
-	return (size_t)n < line.len ? -ENOSPC : 0;
+	while (done < line.len && !r) {
+		ssize_t n = write(file->fd, line.data + done, line.len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (!n || errno != EINTR)
+			r = n ? -errno : -EIO;
+	}
+	/* Not cut back: another process may have written behind it. The next line starts on its own. */
+	file->torn = done && r;
+	return r;
 }

@@ -11,7 +11,7 @@
 #include "daemon/source.h"
 #include "daemon/warnings.h"
 
-#define LOGS_POLL_MS 30000 /* how often the owner looks in case no event came */
+#define LOGS_POLL_MS 30000     /* how often the owner looks in case no event came */
 #define LOGS_POLL_SOON_MS 3000 /* the same where events are known not to come */
 
 typedef struct Logs Logs;
