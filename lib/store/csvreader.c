@@ -99,8 +99,9 @@ int csvreader_open(
 		why_set(ret_why, "%s: %s", path, *why.text ? why.text : strerror(-r));
 		return r;
 	}
-	if (from)
-		reader->place = *from;
+	reader->place =
+		from ? *from
+		     : (CsvPlace){reader->checkpoint.csv_series, part_at(reader, 0).number, 0};
 	*ret_reader = TAKE(reader);
 	return 0;
 }
@@ -115,10 +116,6 @@ static int settle(CsvReader *reader, Why *ret_why)
 	CsvPlace oldest = {cp->csv_series, first, 0};
 
 	reader->settled = true;
-	if (!number) {
-		reader->place = oldest;
-		return 0;
-	}
 	if (reader->place.series && reader->place.series != cp->csv_series) {
 		reader->place = oldest;
 		why_set(ret_why, "%s: was started over; all of it is read", cp->csv_path);
