@@ -8,6 +8,8 @@
 #include "base/calendar.h"
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "source/openfiles.h"
+#include "source/sender.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,10 +21,6 @@
 #define BATCH_ENTRIES 4096 /* entries that are looked at for that */
 #define BATCH_TEXT ((size_t)256 << 10) /* bytes of them that are kept; the last may exceed it */
 #define NAME_TEXT_MAX ((size_t)255)    /* of a host's and a program's name */
-
-/* The accounts of people: systemd's ranges of regular users and of those with a systemd-homed home. */
-#define PERSON_UID_MIN 1000
-#define PERSON_UID_MAX 60513
 
 /* What journald says when it dropped messages of a service that wrote too many (SD_MESSAGE_JOURNAL_DROPPED). */
 #define DROPPED_MATCH "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"
@@ -47,6 +45,7 @@ struct Journal {
 	bool fresh;         /* nothing was read through the handle yet */
 	bool ended;         /* it has no more */
 	uint64_t usage;     /* bytes of all its files, as of the last look */
+	size_t files;       /* that it has open */
 	bool unfiltered;    /* no matches: the index that they need is damaged */
 	bool damage_said, forged_said, volatile_said;
 
@@ -198,6 +197,13 @@ static void drop_batch(Journal *journal)
 	strbuf_reset(&journal->text);
 }
 
+/* Takes note of the files. 0 or -errno. */
+static int count_files(Journal *journal)
+{
+	journal->files = openfiles_count(".journal");
+	return sd_journal_get_usage(journal->handle, &journal->usage);
+}
+
 /* Opens it at the place, or at its start. 0 or -errno. */
 static int open_journal(Journal *journal)
 {
@@ -222,8 +228,6 @@ static int open_journal(Journal *journal)
 		    : journal->after_us
 			    ? sd_journal_seek_realtime_usec(handle, (uint64_t)journal->after_us)
 			    : sd_journal_seek_head(handle);
-	if (r >= 0)
-		r = sd_journal_get_usage(handle, &journal->usage);
 	if (r < 0)
 		return r;
 	if (!journal->path && journal->follow && !journal->volatile_said &&
@@ -237,7 +241,7 @@ static int open_journal(Journal *journal)
 	journal->handle = TAKE(handle);
 	journal->fresh = true;
 	journal->ended = false;
-	return 0;
+	return count_files(journal);
 }
 
 /* ---- where reading goes on ------------------------------------------------------------------- */
@@ -342,26 +346,13 @@ static bool field_is(const Journal *journal, const char *name, const char *value
 	return !get_field(journal, name, &text) && span_equal_string(text, value);
 }
 
-static bool is_smtpd(Span tag)
-{
-	return tag.len >= 5 && !memcmp(tag.data + tag.len - 5, "smtpd", 5) &&
-	       (tag.len == 5 || tag.data[tag.len - 6] == '/');
-}
-
-/*
- * Anybody can send an entry with Postfix's name in it. _UID and _SYSTEMD_UNIT are journald's own findings: what a
- * person's account wrote from outside of Postfix's service is not Postfix's. Its smtpd has a system account or
- * root's. _UID is known of every sender; the unit is not of one that had ended before journald looked.
- */
 static bool is_forged(const Journal *journal)
 {
 	Span text;
-	uint64_t uid;
 
-	if (get_field(journal, "_UID", &text) || number_parse_u64(text, UINT32_MAX, &uid) ||
-		uid < PERSON_UID_MIN || uid > PERSON_UID_MAX)
+	if (get_field(journal, "_UID", &text) || !sender_is_person(text))
 		return false;
-	return get_field(journal, "_SYSTEMD_UNIT", &text) || !span_starts_with(text, "postfix");
+	return get_field(journal, "_SYSTEMD_UNIT", &text) || !sender_is_postfix(text);
 }
 
 static void say_forged(Journal *journal)
@@ -423,7 +414,7 @@ static int is_wanted(Journal *journal)
 	/* An own message of journald's has no sender that could have made it up. */
 	if (span_equal_string(tag, "systemd-journald"))
 		return field_is(journal, "_TRANSPORT", "driver");
-	if (!is_smtpd(tag))
+	if (!sender_is_smtpd(tag))
 		return 0;
 	if (!is_forged(journal))
 		return 1;
@@ -549,15 +540,19 @@ static int read_batch(Journal *journal)
 }
 
 /*
- * libsystemd silently does without a file in which it can't find the next entry. All that can be seen of it is that the
- * files became fewer bytes; they also do when a finished file's unused end is cut off. 1, 0, -errno.
+ * libsystemd silently does without a file in which it can't find the next entry, and closes it. The files are fewer bytes then, which they
+ * also are when a finished file's unused end was cut off; so they are counted. 1, 0, -errno.
  */
-static int has_shrunk(Journal *journal)
+static int has_lost_file(Journal *journal)
 {
-	uint64_t before = journal->usage;
+	uint64_t usage = journal->usage;
+	size_t files = journal->files;
 	int r = sd_journal_get_usage(journal->handle, &journal->usage);
 
-	return r < 0 ? r : journal->usage < before;
+	if (r < 0 || journal->usage >= usage)
+		return r;
+	r = count_files(journal);
+	return r < 0 ? r : journal->files < files;
 }
 
 /*
@@ -578,7 +573,7 @@ static int read_whole_batch(Journal *journal)
 		if (r < 0 && !is_damage(r))
 			break;
 		if (!r)
-			r = has_shrunk(journal);
+			r = has_lost_file(journal);
 		if (!r || try == 3)
 			break;
 		if (try == 1 && !journal->unfiltered) {
@@ -617,7 +612,7 @@ static int look_for_changes(Journal *journal)
 		return JOURNAL_IDLE;
 	if (r < 0)
 		return r;
-	r = sd_journal_get_usage(journal->handle, &journal->usage);
+	r = count_files(journal);
 	if (!r && !journal->usage)
 		r = -ENOENT;
 	return r;
