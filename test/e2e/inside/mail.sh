@@ -4,7 +4,8 @@
 # Sourced by what runs in the box.
 #
 #   mail_up        starts it all: Postfix on ports 25 and 587; rsyslog writes /var/log/mail.log with Debian's own stamps
-#                  (RFC 3339) and /var/log/mail-traditional.log with traditional ones
+#                  (RFC 3339) and /var/log/mail-traditional.log with traditional ones; with the argument "journal" there is
+#                  no rsyslog, and the journal alone has it
 #   smtp_login     one session with one login, from an address of the box
 #
 # Every user exists and has the password "good". The box's addresses and what their names are:
@@ -43,7 +44,7 @@ mail_names() {
 	systemctl start nsd
 }
 
-mail_up() {
+mail_up() { # [journal]
 	ip address add 203.0.113.7/32 dev lo
 	ip address add 203.0.113.20/32 dev lo
 	ip address add 2001:db8::7/128 dev lo nodad
@@ -90,7 +91,13 @@ mail_up() {
 	postconf -P submission/inet/syslog_name=postfix/submission \
 		'submission/inet/smtpd_relay_restrictions=permit_sasl_authenticated,reject'
 	newaliases
-	systemctl start rsyslog dovecot postfix || return 1
+	if [ "${1-}" = journal ]; then
+		systemctl mask -q --now rsyslog syslog.socket 2>/dev/null
+		rm -f /var/log/mail.log*
+	else
+		systemctl start rsyslog || return 1
+	fi
+	systemctl start dovecot postfix || return 1
 	wait_until 20 smtp_answers
 }
 
