@@ -15,6 +15,9 @@
 
 static const char *const compressed_suffixes[] = {"", ".gz", ".xz", ".zst"};
 
+/* What a digit that may be another one is in the parts of a path where files of other days are looked for. */
+#define ANY_DIGIT '\1'
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -98,35 +101,39 @@ static int split(const char *path, Parts *ret_parts)
 }
 
 typedef struct Search {
-	const Parts *real;
-	bool is_free[PARTS_MAX]; /* its digits may be others */
+	const Parts *real; /* digits of the date are ANY_DIGIT */
 	char today[DIGITS_MAX + 1];
 	Moment *moment;
 	const LinksCallbacks *callbacks;
 } Search;
 
-/* The same text but for its digits, up to len bytes of name. */
-static bool same_shape(const char *name, size_t len, const char *part, bool is_free)
+static bool is_free(const char *part)
+{
+	return strchr(part, ANY_DIGIT);
+}
+
+/* The same text but for the digits of the date, up to len bytes of name. */
+static bool same_shape(const char *name, size_t len, const char *part)
 {
 	if (strlen(part) != len)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (name[i] != part[i] && !(is_free && is_digit(name[i]) && is_digit(part[i])))
+		if (part[i] == ANY_DIGIT ? !is_digit(name[i]) : name[i] != part[i])
 			return false;
 	return true;
 }
 
-/* Appends the digits of a part. False when there are too many. */
-static bool add_digits(char digits[DIGITS_MAX + 1], const char *part, size_t len)
+/* Appends the digits of the date in name, which has the shape of part. False when there are too many. */
+static bool add_digits(char digits[DIGITS_MAX + 1], const char *name, const char *part)
 {
 	size_t count = strlen(digits);
 
-	for (size_t i = 0; i < len; i++) {
-		if (!is_digit(part[i]))
+	for (size_t i = 0; part[i]; i++) {
+		if (part[i] != ANY_DIGIT)
 			continue;
 		if (count == DIGITS_MAX)
 			return false;
-		digits[count++] = part[i];
+		digits[count++] = name[i];
 	}
 	digits[count] = '\0';
 	return true;
@@ -134,15 +141,15 @@ static bool add_digits(char digits[DIGITS_MAX + 1], const char *part, size_t len
 
 static int search_in(const Search *search, const char *dir, size_t at, const char *digits);
 
-/* The entry name of dir, of which the first len bytes look like the part. */
-static int take_entry(const Search *search, const char *dir, size_t at, const char *name,
-	size_t len, const char *digits)
+/* The entry name of dir, which begins with what looks like the part. */
+static int take_entry(
+	const Search *search, const char *dir, size_t at, const char *name, const char *digits)
 {
 	_cleanup_free_ char *below = NULL;
 	char more[DIGITS_MAX + 1];
 
 	memcpy(more, digits, strlen(digits) + 1);
-	if (search->is_free[at] && !add_digits(more, name, len))
+	if (!add_digits(more, name, search->real->part[at]))
 		return 0;
 	if (at + 1 == search->real->count)
 		return strcmp(more, search->today) > 0
@@ -180,9 +187,9 @@ static int read_entries(
 			size_t len = strlen(entry->d_name), end = strlen(suffix);
 
 			if (len < end || strcmp(entry->d_name + len - end, suffix) ||
-				!same_shape(entry->d_name, len - end, part, search->is_free[at]))
+				!same_shape(entry->d_name, len - end, part))
 				continue;
-			r = take_entry(search, dir, at, entry->d_name, len - end, digits);
+			r = take_entry(search, dir, at, entry->d_name, digits);
 		}
 	}
 	(void)closedir(stream);
@@ -193,13 +200,12 @@ static int read_entries(
 static int search_in(const Search *search, const char *dir, size_t at, const char *digits)
 {
 	const char *part = search->real->part[at];
-	_cleanup_free_ char *prefix =
-		strndup(part, search->is_free[at] ? strcspn(part, "0123456789") : strlen(part));
+	_cleanup_free_ char *prefix = strndup(part, strcspn(part, (char[]){ANY_DIGIT, '\0'}));
 	int fd, r;
 
 	if (!prefix)
 		return -ENOMEM;
-	if (!search->is_free[at] && at + 1 < search->real->count) {
+	if (!is_free(part) && at + 1 < search->real->count) {
 		_cleanup_free_ char *below = file_join_dup(dir, part);
 
 		return below ? search_in(search, below, at + 1, digits) : -ENOMEM;
@@ -211,31 +217,85 @@ static int search_in(const Search *search, const char *dir, size_t at, const cha
 	return r == -ENOENT || r == -ENOTDIR || r == -EACCES ? 0 : r;
 }
 
-/* Which parts the links added, and whether their digits can be a date. */
-static bool find_date(const Parts *path, const Parts *real, Search *search)
+static bool is_word(char c, bool with_dots)
 {
-	size_t before = 0, after = 0, shorter = MIN(path->count, real->count), digits = 0;
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (with_dots && c == '.');
+}
 
-	while (before < shorter && !strcmp(path->part[before], real->part[before]))
-		before++;
-	while (after < shorter - before &&
-		!strcmp(path->part[path->count - 1 - after], real->part[real->count - 1 - after]))
-		after++;
-	for (size_t i = before; i < real->count - after; i++) {
-		const char *part = real->part[i];
+/*
+ * Whether the digits part[at..at+len] belong to a name that path has too: that is a host's, whatever the day. with_dots: it may be
+ * an address.
+ */
+static bool is_named(const char *path, const char *part, size_t at, size_t len, bool with_dots)
+{
+	size_t start = at, end = at + len;
 
-		/* One digit is the number of something. */
-		for (size_t n = 0; *part; part += n ? n : 1) {
-			n = strspn(part, "0123456789");
-			if (n < 2)
+	while (start && is_word(part[start - 1], with_dots))
+		start--;
+	while (is_word(part[end], with_dots))
+		end++;
+	/* Digits alone can be the same by chance. */
+	if (end - start == len)
+		return false;
+	for (const char *hit = path; (hit = memmem(hit, strlen(hit), part + start, end - start));
+		hit++)
+		if ((hit == path || !is_word(hit[-1], false)) && !is_word(hit[end - start], false))
+			return true;
+	return false;
+}
+
+/* Digits that begin with a year; the others of the date follow them. */
+static bool begins_date(const char *digits, size_t len)
+{
+	return len >= 6 || (len >= 4 && (!strncmp(digits, "19", 2) || !strncmp(digits, "20", 2) ||
+						!strncmp(digits, "21", 2)));
+}
+
+/*
+ * Frees the digits of the date in the parts of real that the links added, and notes them as today's. What stands before a
+ * year, or has a name that path has, is the number of something, as is a single digit. How many there are; 0: too many, too.
+ */
+static size_t free_digits(Search *search, const char *path, size_t from, size_t to, bool with_year)
+{
+	size_t digits = 0;
+
+	for (size_t i = from; i < to; i++) {
+		char *part = search->real->part[i];
+
+		for (size_t at = 0, n; part[at]; at += n ? n : 1) {
+			n = strspn(part + at, "0123456789");
+			if (n < 2 || is_named(path, part, at, n, false) ||
+				is_named(path, part, at, n, true))
 				continue;
+			if (with_year && !digits && !begins_date(part + at, n))
+				continue;
+			if (n > DIGITS_MAX - digits)
+				return 0;
+			memcpy(search->today + digits, part + at, n);
+			memset(part + at, ANY_DIGIT, n);
 			digits += n;
-			search->is_free[i] = true;
 		}
-		if (search->is_free[i] &&
-			!add_digits(search->today, real->part[i], strlen(real->part[i])))
-			return false;
 	}
+	return digits;
+}
+
+/* Which parts the links added, and whether digits of them can be a date. */
+static bool find_date(const char *path, const Parts *path_parts, Search *search)
+{
+	size_t before = 0, after = 0, digits;
+	const Parts *real = search->real;
+	size_t shorter = MIN(path_parts->count, real->count);
+
+	while (before < shorter && !strcmp(path_parts->part[before], real->part[before]))
+		before++;
+	while (after < shorter - before && !strcmp(path_parts->part[path_parts->count - 1 - after],
+						   real->part[real->count - 1 - after]))
+		after++;
+	digits = free_digits(search, path, before, real->count - after, true);
+	/* One of two digits. */
+	if (!digits)
+		digits = free_digits(search, path, before, real->count - after, false);
 	return digits >= DIGITS_MIN;
 }
 
@@ -257,7 +317,9 @@ int links_find(const char *path, const char *real, Moment *moment, const LinksCa
 		r = split(real, &real_parts);
 	if (r < 0)
 		return r == -ENAMETOOLONG ? 0 : r;
-	return find_date(&path_parts, &real_parts, &search) ? search_in(&search, "/", 0, "") : 0;
+	return find_date(absolute ? absolute : path, &path_parts, &search)
+		       ? search_in(&search, "/", 0, "")
+		       : 0;
 }
 
 /* ---- links ---------------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
 /*
  * A log whose name leads over symbolic links to a file that has a date in its name or directory (cronolog, rsyslog and syslog-ng with
  * %$YEAR% and a link to today's file): what the links add tells where the files of other days are. Digits in it may be others, as
- * many, if there are 6 or more: mail.log -> mail-20261122.log, mail.log -> 2026/11/22/mail.log, today/mail.log -> 20261122/mail.log.
+ * many, if there are 6 or more: mail.log -> mail-20261122.log, mail.log -> 2026/11/22/mail.log, today/mail.log -> 20261122/mail.log. But
+ * not those of a host: mx02.log -> mx02-20261122.log, mail.log -> node07/2026/11/22.log.
  */
 
 #include "source/moment.h"

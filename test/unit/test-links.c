@@ -25,6 +25,19 @@ static void make_world(void)
 	scratch_text("e/mail-2026-11-2.log", "");
 	scratch_text("e/20261122/log", "");
 	scratch_text("e/20261120/log.xz", "");
+	scratch_text("e/mx01-20261121.log", "");
+	scratch_text("e/mx02-20261121.log", "");
+	scratch_text("e/mx02-20261122.log", "");
+	scratch_text("e/20261121-mx01.log", "");
+	scratch_text("e/20261121-mx02.log", "");
+	scratch_text("e/20261122-mx02.log", "");
+	MUST(!mkdir("e/node06", 0755) && !mkdir("e/node07", 0755));
+	scratch_text("e/node06/log-2026-11-21", "");
+	scratch_text("e/node07/log-2026-11-21", "");
+	scratch_text("e/node07/log-2026-11-22", "");
+	scratch_text("e/192.0.2.10-26-11-22", "");
+	scratch_text("e/192.0.2.10-26-11-21", "");
+	scratch_text("e/192.0.2.09-26-11-21", "");
 	scratch_text("e/disk1/log", "");
 	scratch_text("e/disk2/log", "");
 	make_link("plain", "d/one");
@@ -33,6 +46,10 @@ static void make_world(void)
 	make_link("missing/nowhere", "d/lost-directory");
 	make_link("loop", "d/loop");
 	make_link("../e/mail-20261122.log", "d/dated");
+	make_link("../e/mx02-20261122.log", "d/mx02.log");
+	make_link("../e/20261122-mx02.log", "d/log.mx02");
+	make_link("../e/node07/log-2026-11-22", "d/node");
+	make_link("../e/192.0.2.10-26-11-22", "d/192.0.2.10");
 	make_link("../e", "d/e");
 	make_link("e/20261122", "today");
 	make_link("../e/disk1/log", "d/disk");
@@ -113,6 +130,14 @@ static const struct {
 		"mail-20261120.log.gz=20261120 mail-20261121.log=20261121 "
 		"mail-20261122.log=20261122 ",
 		"d/dated "},
+	{"d/mx02.log", "/e/mx02-20261122.log",
+		"mx02-20261121.log=20261121 mx02-20261122.log=20261122 ", "d/mx02.log "},
+	{"d/log.mx02", "/e/20261122-mx02.log",
+		"20261121-mx02.log=20261121 20261122-mx02.log=20261122 ", "d/log.mx02 "},
+	{"d/node", "/e/node07/log-2026-11-22", "log-2026-11-21=20261121 log-2026-11-22=20261122 ",
+		"d/node "},
+	{"d/192.0.2.10", "/e/192.0.2.10-26-11-22",
+		"192.0.2.10-26-11-21=261121 192.0.2.10-26-11-22=261122 ", "d/192.0.2.10 "},
 	{"d/e/mail-20261122.log", "/e/mail-20261122.log", "", "d/e "},
 	{"today/log", "/e/20261122/log", "log.xz=20261120 log=20261122 ", "./today "},
 	{"d/disk", "/e/disk1/log", "", "d/disk "},
