@@ -56,16 +56,34 @@ static bool is_of(const LogState *log, SourceKind source)
 	return !strcmp(log->path, CHECKPOINT_JOURNAL) == (source == SOURCE_JOURNAL);
 }
 
-/* The new source goes on behind the newest event of the old one. 0 or -errno. */
-static int change(Checkpoint *checkpoint, SourceKind source, int64_t *ret_after_us)
+/* The time of the newest event of the kind of source; 0: there was none. */
+static int64_t newest_us(const Checkpoint *checkpoint, SourceKind source)
 {
-	char text[CALENDAR_ISO_MAX] = "its start";
-	LocalZone zone = {0};
-	int64_t after_us = 0;
+	int64_t newest = 0;
 
 	for (size_t i = 0; i < checkpoint->log_count; i++)
-		if (!is_of(&checkpoint->logs[i], source))
-			after_us = MAX(after_us, checkpoint->logs[i].stamp_us);
+		if (is_of(&checkpoint->logs[i], source))
+			newest = MAX(newest, checkpoint->logs[i].stamp_us);
+	return newest;
+}
+
+/* A log's stamp of a whole second is that of all events in it. */
+static int64_t last_us(int64_t stamp_us)
+{
+	return stamp_us % USEC_PER_SEC ? stamp_us : stamp_us + USEC_PER_SEC - 1;
+}
+
+/*
+ * The new source goes on behind the newest event of the old one; where it has recorded later ones itself, when it was the source before,
+ * behind those. 0 or -errno.
+ */
+static int change(Checkpoint *checkpoint, SourceKind source, int64_t *ret_after_us)
+{
+	SourceKind old = source == SOURCE_FILE ? SOURCE_JOURNAL : SOURCE_FILE;
+	int64_t after_us = newest_us(checkpoint, old), own_us = newest_us(checkpoint, source);
+	char text[CALENDAR_ISO_MAX] = "its start";
+	LocalZone zone = {0};
+
 	if (source == SOURCE_JOURNAL && !checkpoint_find_log(checkpoint, CHECKPOINT_JOURNAL)) {
 		LogState *log;
 		int r = checkpoint_add_log(checkpoint, CHECKPOINT_JOURNAL, &log);
@@ -73,12 +91,14 @@ static int change(Checkpoint *checkpoint, SourceKind source, int64_t *ret_after_
 		if (r < 0)
 			return r;
 	}
+	if (after_us || own_us)
+		calendar_format_iso(&zone, MAX(after_us, own_us), text);
 	if (after_us) {
-		calendar_format_iso(&zone, after_us, text);
 		for (size_t i = 0; i < checkpoint->log_count; i++) {
 			LogState *log = &checkpoint->logs[i];
 
-			if (!is_of(log, source))
+			/* Its place is exact. */
+			if (!is_of(log, source) || log->stamp_us >= last_us(after_us))
 				continue;
 			log->after_us = after_us;
 			*log->cursor = '\0';
@@ -86,9 +106,8 @@ static int change(Checkpoint *checkpoint, SourceKind source, int64_t *ret_after_
 	}
 	log_warning("source.type was changed: going on with %s behind %s, the last event that was "
 		    "recorded from %s",
-		name_of(source), text,
-		name_of(source == SOURCE_FILE ? SOURCE_JOURNAL : SOURCE_FILE));
-	*ret_after_us = after_us;
+		name_of(source), text, name_of(own_us > after_us ? source : old));
+	*ret_after_us = MAX(after_us, own_us);
 	return 0;
 }
 

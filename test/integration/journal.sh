@@ -136,6 +136,20 @@ typed "$d" auto
 tap_true "auto" sentinel "$d" extract
 tap_is "$(users "$d")" "$(numbers 1 40)" "keeps to what was decided"
 
+d=$WORK/forth
+typed "$d" file
+head -n 3 "$WORK/lines" >"$d/mail.log"
+entries 1 5 | to_journal "$d/journal/a.journal"
+tap_true "the log" sentinel "$d" extract
+typed "$d" journal
+tap_true "then the journal" sentinel "$d" extract
+typed "$d" file
+tap_true "then the log again, to which nothing was added" sentinel "$d" extract
+entries 6 7 | to_journal "$d/journal/a.journal"
+typed "$d" journal
+tap_true "then the journal again" sentinel "$d" extract
+tap_is "$(users "$d")" "$(numbers 1 7)" "goes on where it was left"
+
 d=$WORK/rotated
 typed "$d" auto
 entries 1 3 | to_journal "$d/journal/a.journal"
