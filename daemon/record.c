@@ -351,7 +351,7 @@ int record_flush(Record *record)
 
 /*
  * Goes on in a new CSV. What is durable is what the checkpoint on disk says: the one in memory may be ahead of the rows.
- * 0 or -errno: then the old file is open as before, and the call can be made again.
+ * 0 or -errno: then the old file is open as before, and the call can be made again, unless record_in_doubt().
  */
 static int move_on(Record *record)
 {
@@ -383,6 +383,8 @@ static int move_on(Record *record)
 		return r;
 	/* It was opened for what is durable, so that is what is saved with it. */
 	r = take_up(record, &durable, next, start);
+	/* Whether the checkpoint names the old file or the new one now is not known: what is written to either may not be its. */
+	record->in_doubt = r < 0;
 	if (r < 0)
 		return r;
 	say_start(start, csvfile_path(next), cut, &record->checkpoint);

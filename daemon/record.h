@@ -46,7 +46,8 @@ int record_commit(Record *record, uint64_t rows, int64_t now_us);
 
 /*
  * A commit failed at the CSV's fdatasync: the kernel may have dropped rows that were not durable though they can still be
- * read, and a further fdatasync would not tell. Or another program has cut the CSV or written to it. Only a new record, which
+ * read, and a further fdatasync would not tell. Or another program has cut the CSV or written to it; or a checkpoint that
+ * names a new CSV may be on disk or not. Only a new record, which
  * starts at the checkpoint, is safe.
  */
 bool record_in_doubt(const Record *record);

@@ -124,7 +124,7 @@ short_moved() {
 
 # Prints what is wrong, if anything is.
 one_fault() { # DIR MODE KIND ERRNO NTH
-	local rc wrong=''
+	local rc before wrong=''
 
 	prepare "$1"
 	export FAULT_KIND=$3 FAULT_ERRNO=$4 FAULT_NTH=$5
@@ -144,6 +144,8 @@ one_fault() { # DIR MODE KIND ERRNO NTH
 	"$PROGRAM" -c "$1/conf" extract 2>"$1/err2" || wrong+=" exit status $? of the next start;"
 	[ "$(csv "$1")" = "$EXPECTED" ] || wrong+=" the CSV differs;"
 	[ "$(counters "$1")" = "$EXPECTED_COUNTERS" ] || wrong+=" the counters differ: $(counters "$1");"
+	before=$(sed -n 's/^before-mark offset=\([0-9]*\) .*/\1/p' "$1/state/state.offset")
+	[ -z "$before" ] || [ "$before" = "$(stat -c %s "$1/log/moved.csv")" ] || wrong+=" readers miss rows of the renamed CSV;"
 	[ -n "$wrong" ] || return
 	printf '%s %s errno %s of call %s:%s\n' "$2" "$3" "$4" "$5" "$wrong"
 	cat "$1/err" "$1/err2"
