@@ -196,7 +196,9 @@ static void on_signal(void *userdata, int signal)
 	Daemon *daemon = userdata;
 
 	if (daemon->stopping) {
-		on_stop_deadline(daemon);
+		/* Without a session it has ended by the signal before. */
+		if (!daemon->broken)
+			on_stop_deadline(daemon);
 		return;
 	}
 	log_info("%s: stopping", strsignal(signal));
@@ -292,6 +294,7 @@ static void on_reopen(void *userdata)
 		r = start_session(daemon, &why);
 	if (!r) {
 		daemon->broken = false;
+		session_prove(daemon->session);
 		return;
 	}
 	session_free(TAKE(daemon->session));

@@ -151,9 +151,16 @@ static void unwatch_own(Logs *logs, Log *log)
 
 void logs_free(Logs *logs)
 {
+	char key[KEY_MAX];
+
 	if (!logs)
 		return;
 	for (size_t i = 0; i < logs->count; i++) {
+		/* What only this object would clear; it is told anew where it lasts. */
+		warnings_clear(
+			logs->options.warnings, make_key(key, "unreadable", &logs->logs[i]), NULL);
+		warnings_clear(
+			logs->options.warnings, make_key(key, "events", &logs->logs[i]), NULL);
 		unwatch_own(logs, &logs->logs[i]);
 		source_free(logs->logs[i].source);
 	}

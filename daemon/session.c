@@ -460,6 +460,11 @@ void session_free(Session *session)
 	free(session);
 }
 
+void session_prove(Session *session)
+{
+	session->new_rows = true;
+}
+
 void session_wake(Session *session)
 {
 	read_soon(session);

@@ -46,6 +46,9 @@ DEFINE_CLEANUP(Session *, session_freep, session_free)
 /* Opens the logs and reads. rdns and geodb are borrowed, NULL for none; names are looked up in rdns. 0 or as session_open(). */
 int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why);
 
+/* Commits soon though nothing may be new: to see whether that works again. */
+void session_prove(Session *session);
+
 /* Names have arrived. */
 void session_wake(Session *session);
 

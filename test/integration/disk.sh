@@ -217,6 +217,27 @@ kill "$pid"
 wait "$pid"
 tap_is $? 0 "SIGTERM, status 0"
 
+# ---- another program writes to the CSV, and no line comes ------------------------------------------------
+
+prepare ''
+export WATCHDOG_USEC=400000
+start
+tap_true "a quiet log" wait_until 10 committed "$(rows_of 50)"
+echo x >>"$CSV"
+tap_true "another program writes to the CSV: that is said" wait_until 10 said 'another program has cut it or written to it'
+tap_true "it works again: that is said, though nothing is new" wait_until 10 said 'writing works again'
+tap_true "the CSV is exact" is_exact
+echo x >>"$CSV"
+mv "$D/state" "$D/gone"
+tap_true "it can't be opened again" wait_until 10 said '/state: No such file or directory; going on from'
+kill -STOP "$pid"
+kill -TERM "$pid"
+kill -INT "$pid"
+kill -CONT "$pid"
+wait "$pid"
+tap_is $? 1 "two signals at once then: status 1"
+unset WATCHDOG_USEC
+
 # ---- a log that can't be read -----------------------------------------------------------------------------
 
 prepare ''
