@@ -258,6 +258,44 @@ static void play(Random *random, bool calm)
 	free(model.config.paths.csv_filename);
 }
 
+/* The configuration names another CSV at the next start: what was not committed is cut in the old one, and readers find both. */
+static void test_elsewhere(Random *random)
+{
+	static const char *const dirs[] = {".", ".", "there", "there"};
+	static const char *const names[] = {PATH, "other.csv", "other.csv", PATH};
+	Model model = {.random = random};
+	uint64_t rows;
+
+	scratch_empty();
+	MUST(!mkdir("there", 0700));
+	model.config.paths.state_dir = strdup(".");
+	MUST(model.config.paths.state_dir);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		free(model.config.paths.working_dir);
+		free(model.config.paths.csv_filename);
+		model.config.paths.working_dir = strdup(dirs[i]);
+		model.config.paths.csv_filename = strdup(names[i]);
+		MUST(model.config.paths.working_dir && model.config.paths.csv_filename);
+		open_record(&model);
+		write_rows(&model);
+		commit(&model);
+		write_rows(&model);
+		MUST(!record_flush(model.record));
+		record_free(TAKE(model.record));
+	}
+	open_record(&model);
+	rows = record_checkpoint(model.record)->rows;
+	record_free(model.record);
+	while (!model.failed && model.done < rows)
+		read_rows(&model);
+	run("mv there/out.csv out.csv.1; mv there/other.csv out.csv.2; mv other.csv out.csv.3");
+	check_files(&model, rows);
+	tap_ok(!model.failed && model.done == rows, "%" PRIu64 " rows in four places", rows);
+	free(model.config.paths.working_dir);
+	free(model.config.paths.state_dir);
+	free(model.config.paths.csv_filename);
+}
+
 int main(void)
 {
 	Random random = random_seeded();
@@ -267,6 +305,7 @@ int main(void)
 	MUST(!log_configure(&(LogOptions){.level = LOG_LEVEL_ERROR}));
 	for (int i = 0; i < random_rounds(14) + 2; i++)
 		play(&random, i & 1);
+	test_elsewhere(&random);
 	log_close();
 	return tap_done();
 }
