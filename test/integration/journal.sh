@@ -307,6 +307,7 @@ tail -n +2 "$d/log/maillogsentinel.csv" | cut -d, -f4 >"$WORK/got"
 seq -f 'u%g' 1 "$TOTAL" >"$WORK/expected"
 tap_true "$TOTAL failures in $(find "$d/journal" -name '*.journal' | wc -l) files are $TOTAL rows, in order" cmp "$WORK/got" "$WORK/expected"
 diff "$WORK/got" "$WORK/expected" | head -n 5 | tap_note
-tap_is "$(sed -n 's/^counters lines=\([0-9]*\) failures=\([0-9]*\) .*/\1 \2/p' "$d/state/state.offset")" \
+# a first start before there was a journal has waited for the log, too
+tap_is "$(sed -n '/^log journal$/,$s/^counters lines=\([0-9]*\) failures=\([0-9]*\) .*/\1 \2/p' "$d/state/state.offset")" \
 	"$((2 * TOTAL)) $TOTAL" "the counters count each once"
 tap_done
