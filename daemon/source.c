@@ -240,6 +240,7 @@ void source_save_place(Source *source, const char *place, LogState *state)
 	if (source->tail) {
 		memcpy(&mark, place, sizeof(mark));
 		checkpoint_move_log(state, &mark);
+		tail_save_file(source->tail, state);
 		return;
 	}
 	cursor_copy(state->cursor, place);

@@ -162,6 +162,19 @@ void tail_save(Tail *tail, LogState *state)
 	state->finished = tail->finished;
 }
 
+void tail_save_file(const Tail *tail, LogState *state)
+{
+	if (!tail->reader || tail->device != state->position.device ||
+		tail->inode != state->position.inode ||
+		lines_read_offset(&tail->lines) < state->position.offset)
+		return;
+	state->earlier = tail->earlier;
+	trail_cut(&state->earlier, state->position.offset);
+	state->length = MAX(state->length, tail->length);
+	state->has_finished = tail->has_finished;
+	state->finished = tail->finished;
+}
+
 int64_t tail_written_us(const Tail *tail, int64_t now_us)
 {
 	return tail->reader ? reader_written_us(tail->reader, now_us) : now_us;

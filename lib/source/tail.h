@@ -60,6 +60,12 @@ void tail_mark(Tail *tail, size_t n, FileMark *ret_mark);
 /* Sets position and finished of state to where the chunk begins; path and counters stay. */
 void tail_save(Tail *tail, LogState *state);
 
+/*
+ * What is known of the file of state's position, to which state was moved by a mark of this tail, and of the one before, if it still
+ * is the open one.
+ */
+void tail_save_file(const Tail *tail, LogState *state);
+
 /* When the file that is being read was last written: what stamps without a year refer to. */
 int64_t tail_written_us(const Tail *tail, int64_t now_us);
 

@@ -141,6 +141,8 @@ void checkpoint_move_log(LogState *log, const FileMark *mark)
 	} else {
 		log->earlier.count = 0;
 		log->length = 0;
+		/* More than one file may have been finished since. */
+		log->has_finished = false;
 	}
 	log->has_position = true;
 	log->position = *mark;

@@ -104,7 +104,10 @@ void checkpoint_drop_csvs(Checkpoint *checkpoint, size_t n);
 /* Takes over all that `from` says of CSV files; what `checkpoint` said of them ends up there. */
 void checkpoint_swap_csvs(Checkpoint *checkpoint, Checkpoint *from);
 
-/* The log was read up to mark: the place where it was before becomes an earlier one, unless it is in another file. */
+/*
+ * The log was read up to mark: the place where it was before becomes an earlier one, unless it is in another file; then what was
+ * finished before that is not known.
+ */
 void checkpoint_move_log(LogState *log, const FileMark *mark);
 
 enum { CHECKPOINT_NONE = 1 };

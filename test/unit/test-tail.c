@@ -62,6 +62,7 @@ typedef struct World {
 	int64_t now_us;
 	unsigned date;
 	bool dated;
+	bool linked;    /* the log is a link to the file of the date */
 	bool no_append; /* the writer goes on at its own offset when the file is truncated */
 
 	int fd;           /* the writer's; -1: none */
@@ -75,6 +76,10 @@ typedef struct World {
 		state; /* as a daemon keeps it: position and finished are not always saved together */
 	Saved saved[8];
 	unsigned saved_count;
+	/* After a power cut: lines from reread to kept - 1 may come again, then comes line resume. */
+	bool cut;
+	uint64_t reread, kept, resume;
+	ino_t cut_inode;   /* the file: its lines are not in a row any more */
 	bool loss_allowed; /* a file was truncated or deleted without a copy: that is said */
 	unsigned warnings;
 	const char *wrong;
@@ -223,12 +228,23 @@ static void create_empty(World *w)
 	(void)close(fd);
 }
 
+static void switch_link(World *w, const char *target)
+{
+	say(w, "link(%s)", target);
+	MUST(!symlink(target, DIR "/link") && !rename(DIR "/link", LOG));
+}
+
 static void rotate(World *w)
 {
 	char name[64];
 
 	if (!exists(LOG))
 		return;
+	if (w->linked) {
+		(void)snprintf(name, sizeof(name), "mail-%u.log", 20261100 + ++w->date);
+		switch_link(w, name);
+		return;
+	}
 	rotated_name(w, name);
 	say(w, "rotate");
 	MUST(!rename(LOG, name));
@@ -254,6 +270,8 @@ static void copy_truncate(World *w)
 	size_t first;
 	int fd;
 
+	if (w->linked)
+		return;
 	/* A file that is copied has its name, and nobody writes half lines while it is truncated. */
 	if (!exists(LOG) || w->fd < 0 || w->half)
 		return;
@@ -287,11 +305,17 @@ static void compress_one(World *w)
 	size_t first;
 	int fd;
 
-	if (w->dated)
+	if (w->linked)
+		(void)snprintf(
+			name, sizeof(name), DIR "/mail-%u.log", 20261100 + below(w->date + 1));
+	else if (w->dated)
 		(void)snprintf(
 			name, sizeof(name), LOG "-%u", 20261100 + (w->date ? below(w->date) : 0));
 	else
 		(void)snprintf(name, sizeof(name), LOG ".%u", 1 + below(5));
+	/* Nobody compresses what is still the log. */
+	if (w->linked && !stat(LOG, &writer) && !stat(name, &st) && writer.st_ino == st.st_ino)
+		return;
 	if (stat(name, &st) || (w->fd >= 0 && fstat(w->fd, &writer)) || writer.st_ino == st.st_ino)
 		return;
 	how = 1 + below(packed_count - 1);
@@ -356,19 +380,45 @@ static void save_all(World *w)
 /* As a daemon saves it while later lines wait for their names: only the position. */
 static void save_position(World *w, size_t n)
 {
-	w->state.has_position = true;
-	tail_mark(w->tail, n, &w->state.position);
+	FileMark mark;
+
+	tail_mark(w->tail, n, &mark);
+	checkpoint_move_log(&w->state, &mark);
+	tail_save_file(w->tail, &w->state);
 	(void)new_saved(w);
+}
+
+static bool is_line(uint64_t n, Span text)
+{
+	_cleanup_strbuf_ StrBuf line = line_text(n);
+
+	return span_equal(text, (Span){line.data, line.len});
+}
+
+/* Whether reading has gone back to a line that the power cut has left; only once. */
+static void go_back(World *w, Span text)
+{
+	if (!w->cut || is_line(w->next, text))
+		return;
+	w->cut = false;
+	for (uint64_t n = w->reread; n < w->kept; n++)
+		if (is_line(n, text)) {
+			say(w, "again(%" PRIu64 "-%" PRIu64 ")", n, w->kept);
+			w->next = n;
+		}
 }
 
 static void check_line(World *w, Span text, bool cut)
 {
-	_cleanup_strbuf_ StrBuf line = line_text(w->next);
-	Span expected = {line.data, line.len};
+	_cleanup_strbuf_ StrBuf line = STRBUF_INIT;
+	Span expected;
 
 	/* What a writer without O_APPEND leaves after a truncation. */
 	while (text.len && !*text.data)
 		text.data++, text.len--;
+	go_back(w, text);
+	line = line_text(w->next);
+	expected = (Span){line.data, line.len};
 	if (cut)
 		expected.len = LINES_LINE_MAX + 1;
 	if (w->next >= w->written) {
@@ -380,6 +430,8 @@ static void check_line(World *w, Span text, bool cut)
 	if (w->wrong)
 		say(w, "(%.40s)", text.data);
 	w->next++;
+	if (w->next == w->kept && w->kept)
+		w->next = w->resume;
 }
 
 /* Takes lines of the chunk, all or only some, and keeps places between them. */
@@ -505,7 +557,7 @@ static void truncate_lost(World *w)
 {
 	struct stat st;
 
-	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0 || w->alone)
+	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0 || w->alone || w->linked)
 		return;
 	read_before_loss(w);
 	say(w, "cut");
@@ -520,7 +572,7 @@ static void delete_log(World *w)
 	struct stat st;
 
 	/* Who has not read of it can't have it open. */
-	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0 || w->alone)
+	if (stat(LOG, &st) || !st.st_size || w->half || w->fd < 0 || w->alone || w->linked)
 		return;
 	read_before_loss(w);
 	say(w, "delete");
@@ -533,6 +585,63 @@ static void delete_log(World *w)
 	drain(w);
 	if (w->next != w->written)
 		fail(w, "a deleted log was not read to its end");
+	w->saved_count = 0;
+	save_all(w);
+}
+
+static void restart_at_end(World *w)
+{
+	Saved saved = w->saved[0];
+
+	saved.next = w->next;
+	say(w, "reboot");
+	start(w, &saved);
+}
+
+/* The log loses its last lines, all of which had been read; and grows, after that was noticed or before and then beyond its old length. */
+static void lose_end(World *w)
+{
+	_cleanup_strbuf_ StrBuf all = STRBUF_INIT;
+	struct stat named, ours;
+	uint64_t count = 0, kept;
+	size_t at = 0;
+
+	if (w->fd < 0 || w->half || w->alone || w->no_append || stat(LOG, &named) ||
+		fstat(w->fd, &ours) || named.st_ino != ours.st_ino || named.st_ino == w->cut_inode)
+		return;
+	all = scratch_read(LOG);
+	for (size_t i = 0; i < all.len; i++)
+		count += all.data[i] == '\n';
+	/* One line is what has to be left, so that it is the same file. */
+	if (count < 3 || !*all.data)
+		return;
+	read_before_loss(w);
+	kept = 1 + below((uint32_t)count - 1);
+	for (uint64_t n = 0; n < kept; n++)
+		at = (size_t)((char *)memchr(all.data + at, '\n', all.len - at) - all.data) + 1;
+	say(w, "lose(%" PRIu64 " of %" PRIu64 ")", count - kept, count);
+	MUST(!truncate(LOG, (off_t)at));
+	w->cut = true;
+	w->cut_inode = named.st_ino;
+	w->reread = w->written - count;
+	w->kept = w->reread + kept;
+	w->resume = w->written;
+	if (chance(2))
+		restart_at_end(w);
+	if (chance(2)) {
+		drain(w);
+		write_lines(w, 1);
+	} else {
+		do {
+			write_lines(w, 1);
+			MUST(!stat(LOG, &named));
+		} while ((size_t)named.st_size < all.len);
+	}
+	drain(w);
+	if (w->next != w->written)
+		fail(w, "not all was read after a power cut");
+	w->cut = false;
+	w->kept = 0;
 	w->saved_count = 0;
 	save_all(w);
 }
@@ -583,6 +692,8 @@ static void happen(World *w)
 			truncate_lost(w);
 		else if (chance(3))
 			delete_log(w);
+		else if (chance(2))
+			lose_end(w);
 		break;
 	default: restart(w); break;
 	}
@@ -598,6 +709,12 @@ static bool run(uint64_t seed, bool verbose)
 	scratch_empty();
 	w.dated = chance(3);
 	w.no_append = chance(8);
+	w.linked = chance(6);
+	if (w.linked) {
+		MUST(!mkdir(DIR, 0755));
+		w.no_append = false;
+		switch_link(&w, "mail-20261100.log");
+	}
 	events = 5 + below(40);
 	for (uint32_t i = 0; i < events && !w.wrong; i++) {
 		happen(&w);
