@@ -185,6 +185,24 @@ static void on_notice(void *userdata, bool warning, const char *text)
 	warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING, key, loop_wall_us(), "%s", text);
 }
 
+/* Until it is held, or its link leads elsewhere. */
+static bool is_anothers(void *userdata, const char *path, uint64_t device, uint64_t inode)
+{
+	const Logs *logs = userdata;
+
+	for (size_t i = 0; i < logs->count; i++) {
+		const Log *log = &logs->logs[i];
+		struct stat st = log->closed_st;
+		int fd = log->tail ? tail_fd(log->tail) : -1;
+
+		if (log->held || (fd < 0 && !log->closed) || (fd >= 0 && fstat(fd, &st) < 0))
+			continue;
+		if (st.st_dev == device && st.st_ino == inode && strcmp(tail_path(log->tail), path))
+			return true;
+	}
+	return false;
+}
+
 static int add_source(Logs *logs, Source *source_take, int64_t silent_us)
 {
 	Log *array = array_grow(logs->logs, logs->count, sizeof(*array));
@@ -208,7 +226,7 @@ static int add_source(Logs *logs, Source *source_take, int64_t silent_us)
 
 int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us, int year)
 {
-	TailCallbacks callbacks = {.notice = on_notice, .userdata = logs, .moment = logs->moment};
+	TailCallbacks callbacks = {on_notice, logs, logs->moment, is_anothers};
 	Source *source = NULL;
 	Tail *tail;
 	int r = tail_new(path, state, seen_us, &callbacks, &tail);

@@ -266,12 +266,27 @@ static bool has_directory(const char *path)
 	return !dir || !access(dir, F_OK) || errno != ENOENT;
 }
 
+/* Whether the log's name leads to the file of another one: what is found there, and beside it, is that one's to read. */
+static bool leads_to_another(const Tail *tail)
+{
+	struct stat st;
+
+	if (!tail->callbacks.is_anothers || stat(tail->path, &st) < 0 ||
+		(tail->reader && st.st_dev == tail->device && st.st_ino == tail->inode))
+		return false;
+	return tail->callbacks.is_anothers(
+		tail->callbacks.userdata, tail->path, st.st_dev, st.st_ino);
+}
+
 /* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
 static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
 {
 	Why part = {""};
-	int r = archive_next(tail->path, from, place, &part);
+	int r;
 
+	if (leads_to_another(tail))
+		return TAIL_IDLE;
+	r = archive_next(tail->path, from, place, &part);
 	if (r < 0) {
 		why_set(why, "%s", part.text);
 		return r;
@@ -502,8 +517,11 @@ static int check_first(Tail *tail, int64_t now_us, Why *why)
 {
 	ArchiveFrom from = from_mark(tail, NULL);
 	ArchivePlace place;
-	int r = archive_next(tail->path, &from, &place, why);
+	int r;
 
+	if (leads_to_another(tail))
+		return 0;
+	r = archive_next(tail->path, &from, &place, why);
 	if (r < 0)
 		return r;
 	if (r & ARCHIVE_NOTHING)

@@ -18,6 +18,11 @@ typedef struct TailCallbacks {
 	void (*notice)(void *userdata, bool warning, const char *text);
 	void *userdata;
 	Moment *moment; /* borrowed, one for many tails; NULL: each has its own */
+	/*
+	 * Whether another log than path is read from this file, or NULL: what a link made path lead to then is not read, and nothing behind
+	 * what was read is looked for.
+	 */
+	bool (*is_anothers)(void *userdata, const char *path, uint64_t device, uint64_t inode);
 } TailCallbacks;
 
 /*

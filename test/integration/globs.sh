@@ -140,4 +140,26 @@ conf:3: general.log_file: csv/own.log: is matched by paths.mail_log csv/*" "chec
 configure "[ \"$WORK/here.log\", \"$WORK/here.log.1\" ]"
 tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" check-config 2>&1 | grep -v -e _db_path -e note: | sed "s,$WORK/,,g")" \
 	"conf:1: paths.mail_log: here.log.1: is a rotated file of here.log and read with it" "and a rotated file is no log"
+# ---- a log becomes a link to another one -------------------------------------------------------
+rm -rf "$WORK/csv" "$WORK/state" "$R"
+mkdir "$WORK/csv" "$WORK/state" "$R"
+line x1 >"$R/x.log"
+line y1 >"$R/y.log"
+configure "[ \"$R/x.log\", \"$R/y.log\" ]"
+: >"$WORK/err"
+export WATCHDOG_USEC=4000000
+start
+expect "x1 y1 " "two logs"
+mv "$R/x.log" "$R/x.log.1"
+ln -s y.log "$R/x.log"
+line x2 >>"$R/x.log.1"
+line y2 >>"$R/y.log"
+expect "x1 x2 y1 y2 " "one is a link to the other now: what it was is read to its end, the other once"
+tap_true "it is said" wait_until 20 says 'x.log: is the same file as r/y.log now; it is read as that'
+rm "$R/x.log"
+line x3 >"$R/x.log"
+line y3 >>"$R/y.log"
+expect "x1 x2 x3 y1 y2 y3 " "and it is a log of its own again"
+unset WATCHDOG_USEC
+stop
 tap_done
