@@ -321,7 +321,7 @@ static int next_in(const char *path, SiblingList *list, const ArchiveFrom *from,
 static const char *list_error(int error)
 {
 	switch (error) {
-	case -EMFILE: return "has too many rotated files";
+	case -E2BIG: return "has too many rotated files";
 	case -ESTALE: return "is being rotated";
 	case -EINVAL: return "not a regular file";
 	default: return strerror(-error);

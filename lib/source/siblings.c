@@ -141,7 +141,7 @@ static int add_file(
 	if (only_new && is_listed(list, &st))
 		return 0;
 	if (list->count >= SIBLINGS_MAX)
-		return -EMFILE;
+		return -E2BIG;
 	files = reallocarray(list->files, list->count + 1, sizeof(*files));
 	if (!files)
 		return -ENOMEM;

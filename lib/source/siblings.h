@@ -51,7 +51,7 @@ SiblingSuffix siblings_read_suffix(const char *suffix);
  * Lists the files of the log at path as they were at one moment: a rotation that runs meanwhile is waited out. The
  * moment lasts: what is opened by these names since is what was listed if moment_check() says so after it. A
  * file that has two names counts once, as the log if it is that; PATH.1.gz does not count beside PATH.1, which it is
- * being made of. A directory that is missing is an empty list. 0, -EMFILE above SIBLINGS_MAX, -ESTALE when
+ * being made of. A directory that is missing is an empty list. 0, -E2BIG above SIBLINGS_MAX, -ESTALE when
  * the names do not stop moving, -EISDIR or -EINVAL when path is a directory or something else that is no file,
  * -ENOMEM, or -errno of reading the directory.
  */
