@@ -213,15 +213,21 @@ int sources_settle(Sources *sources)
 			choice->source = SOURCE_FILE;
 	if (choice->source == SOURCE_UNDECIDED &&
 		!journal_probe(choice_journal(sources->options.config))) {
+		size_t files = logs_count(sources->logs);
+		int r = open_journal(sources);
+
+		/* It is tried again. */
+		if (r < 0)
+			return r;
 		choice->source = SOURCE_JOURNAL;
 		log_info("there is a journal now, following it");
 		discover_free(sources->discover);
 		sources->discover = NULL;
-		for (size_t i = 0; i < logs_count(sources->logs); i++)
+		for (size_t i = 0; i < files; i++)
 			logs_hold(sources->logs, i, true);
 	}
 	sources->options.checkpoint->source = choice->source;
-	return choice->source == SOURCE_JOURNAL ? open_journal(sources) : 0;
+	return 0;
 }
 
 void sources_save(Sources *sources)
