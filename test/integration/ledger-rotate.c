@@ -363,7 +363,6 @@ static void catch_up(Rotator *rotator)
 
 static void move_directory(Rotator *rotator)
 {
-	uint32_t starts = rotator->daemon->starts;
 	compress_finish(rotator);
 	LEDGER_MUST(!rename(directory, away));
 	ledger_log("the directory is away");
@@ -371,8 +370,6 @@ static void move_directory(Rotator *rotator)
 	step(rotator);
 	LEDGER_MUST(!rename(away, directory));
 	ledger_log("the directory is back");
-	/* One that starts meanwhile can't know. */
-	rotator->lost_warnings += rotator->daemon->starts - starts + 1;
 	step(rotator);
 }
 
