@@ -275,11 +275,12 @@ static int open_csv(Record *record, const Config *config, bool first, StrBuf *re
 		return fail_errno(ret_why, config->paths.working_dir, -ENOMEM);
 	/* The configuration names another one now: what was not committed is cut where it was written. */
 	if (elsewhere)
-		r = csvfile_cut_back(checkpoint->csv_path, &checkpoint->csv, &cut_before, &why);
+		r = csvfile_cut_back(checkpoint->csv_path, &checkpoint->csv, checkpoint->csv_begin,
+			&cut_before, &why);
 	left = r > 0;
 	if (r >= 0)
-		r = csvfile_open(
-			path, first ? NULL : &checkpoint->csv, &record->csv, &start, &cut, &why);
+		r = csvfile_open(path, first ? NULL : &checkpoint->csv, checkpoint->csv_begin,
+			&record->csv, &start, &cut, &why);
 	if (r == -EEXIST)
 		return fail(ret_why, EXIT_CONFIG,
 			"%s; to keep it, move it away and start again, or put back the %s that "
@@ -373,7 +374,8 @@ static int move_on(Record *record)
 	if (r < 0)
 		return r;
 	record->failed_path = csvfile_path(record->csv);
-	r = csvfile_open_next(record->csv, &durable.csv, &next, &start, &cut, &why);
+	r = csvfile_open_next(
+		record->csv, &durable.csv, durable.csv_begin, &next, &start, &cut, &why);
 	if (r == -ESTALE)
 		return doubt(record);
 	if (r < 0 && strcmp(why.text, record->said.text))

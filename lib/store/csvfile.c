@@ -180,18 +180,29 @@ static int open_locked(const char *path, int flags, int *ret_fd, struct stat *re
 }
 
 /*
- * As mark_compare_fd, but where nothing but the header was committed every CSV would do: then only the
- * inode can tell, and in doubt nothing is cut.
+ * What is committed, as the caller has it. Without a row of ours every file would do that begins with what stood there
+ * before, be it only the header: then the inode alone can tell, and in doubt nothing is cut.
  */
-static int compare_committed(const FileMark *committed, int fd, const struct stat *st)
-{
-	uint64_t header = csv_header().len;
+typedef struct Committed {
+	const FileMark *mark; /* NULL at a first start */
+	bool has_rows;
+} Committed;
 
-	if (committed->offset < header ||
-		(committed->offset == header && (uint64_t)st->st_size > header &&
-			st->st_ino != committed->inode))
+static Committed committed_from(const FileMark *mark, uint64_t begin)
+{
+	return (Committed){mark, mark && mark->offset > MAX(begin, (uint64_t)csv_header().len)};
+}
+
+/* As mark_compare_fd. */
+static int compare_committed(const Committed *committed, int fd, const struct stat *st)
+{
+	const FileMark *mark = committed->mark;
+
+	if (mark->offset < csv_header().len ||
+		(!committed->has_rows && (uint64_t)st->st_size > mark->offset &&
+			st->st_ino != mark->inode))
 		return MARK_OTHER;
-	return mark_compare_fd(committed, fd);
+	return mark_compare_fd(mark, fd);
 }
 
 /* Cuts the committed file back to the committed length. The bytes cut, or -errno. */
@@ -208,7 +219,7 @@ static int64_t cut_back(int fd, uint64_t size, uint64_t length)
  * Opens the committed file, where it was found, for cutting. 1; 0 when it is not to be cut (it is compressed, or a copy that has
  * another's name); -EAGAIN when it is not there any more; -errno.
  */
-static int open_rotated(const FileMark *committed, const CsvFound *found, int *ret_fd,
+static int open_rotated(const Committed *committed, const CsvFound *found, int *ret_fd,
 	struct stat *ret_st, Why *why)
 {
 	_cleanup_close_ int fd = -1;
@@ -232,9 +243,8 @@ static int open_rotated(const FileMark *committed, const CsvFound *found, int *r
  * Looks for the committed file under another name in its directory (it was rotated while nobody looked), and cuts what was not
  * committed. 1 found, 0 not, -errno.
  */
-static int find_rotated(const char *path, const FileMark *committed, uint64_t *ret_cut, Why *why)
+static int find_rotated(const char *path, const Committed *committed, uint64_t *ret_cut, Why *why)
 {
-	uint64_t header = csv_header().len;
 	int r = -EAGAIN;
 
 	/* What was found can be renamed before it is opened: then look again. */
@@ -244,21 +254,20 @@ static int find_rotated(const char *path, const FileMark *committed, uint64_t *r
 		struct stat st = {0};
 		int64_t cut;
 
-		r = csvfind(path, committed, &found);
+		r = csvfind(path, committed->mark, &found);
 		if (r < 0)
 			why_set(why, "%s: its rotated files can't be looked at: %s", path,
 				strerror(-r));
 		if (r < 0)
 			return r;
-		/* Without a row all CSVs are equal but for the inode. */
-		if (r || (committed->offset <= header && !found.same))
+		if (r || (!committed->has_rows && !found.same))
 			return 0;
 		r = open_rotated(committed, &found, &fd, &st, why);
 		if (r <= 0) {
 			r = r ? r : 1;
 			continue;
 		}
-		cut = cut_back(fd, (uint64_t)st.st_size, committed->offset);
+		cut = cut_back(fd, (uint64_t)st.st_size, committed->mark->offset);
 		if (cut < 0) {
 			why_set(why, "%s: can't be cut back: %s", found.path, strerror((int)-cut));
 			return (int)cut;
@@ -268,11 +277,12 @@ static int find_rotated(const char *path, const FileMark *committed, uint64_t *r
 	return r;
 }
 
-int csvfile_cut_back(
-	const char *path, const FileMark *committed, uint64_t *ret_cut_bytes, Why *ret_why)
+int csvfile_cut_back(const char *path, const FileMark *mark, uint64_t begin,
+	uint64_t *ret_cut_bytes, Why *ret_why)
 {
+	Committed committed = committed_from(mark, begin);
 	uint64_t cut = 0;
-	int r = find_rotated(path, committed, &cut, ret_why);
+	int r = find_rotated(path, &committed, &cut, ret_why);
 
 	if (r >= 0)
 		*ret_cut_bytes = cut;
@@ -314,7 +324,7 @@ static bool is_emptied(const CsvFile *file, const FileMark *committed, const str
 }
 
 /* The file has the committed name and is not the committed file, or not all of it. */
-static int classify_other(CsvFile *file, const FileMark *committed, const struct stat *st,
+static int classify_other(CsvFile *file, const Committed *committed, const struct stat *st,
 	CsvStart *start, uint64_t *cut, Why *why)
 {
 	int r = find_rotated(file->path, committed, cut, why);
@@ -323,7 +333,7 @@ static int classify_other(CsvFile *file, const FileMark *committed, const struct
 		return r;
 	if (r > 0)
 		*start = CSV_ROTATED;
-	else if (st->st_ino == committed->inode && file->length < committed->offset)
+	else if (st->st_ino == committed->mark->inode && file->length < committed->mark->offset)
 		*start = CSV_SHORTER;
 	else
 		*start = file->length ? CSV_FOREIGN : CSV_DISAPPEARED;
@@ -331,13 +341,13 @@ static int classify_other(CsvFile *file, const FileMark *committed, const struct
 }
 
 /* What the opened file is; fills start and cut. */
-static int classify(CsvFile *file, const FileMark *committed, const struct stat *st,
+static int classify(CsvFile *file, const Committed *committed, const struct stat *st,
 	CsvStart *start, uint64_t *cut, Why *why)
 {
 	int r = check_header(file->fd, file->length);
 	int64_t bytes;
 
-	if (r == -EBADMSG && is_emptied(file, committed, st)) {
+	if (r == -EBADMSG && is_emptied(file, committed->mark, st)) {
 		*cut = file->length;
 		r = 1;
 	}
@@ -355,7 +365,7 @@ static int classify(CsvFile *file, const FileMark *committed, const struct stat 
 		}
 		file->length = 0;
 	}
-	if (!committed) {
+	if (!committed->mark) {
 		*start = r ? CSV_CREATED : CSV_CONTINUED;
 		if (r || file->length == csv_header().len)
 			return 0;
@@ -374,13 +384,13 @@ static int classify(CsvFile *file, const FileMark *committed, const struct stat 
 		why_set(why, "%s: %s", file->path, strerror(-r));
 		return r;
 	}
-	bytes = cut_back(file->fd, file->length, committed->offset);
+	bytes = cut_back(file->fd, file->length, committed->mark->offset);
 	if (bytes < 0) {
 		why_set(why, "%s: can't be cut back: %s", file->path, strerror((int)-bytes));
 		return (int)bytes;
 	}
 	*cut = (uint64_t)bytes;
-	file->length = committed->offset;
+	file->length = committed->mark->offset;
 	*start = CSV_CONTINUED;
 	return 0;
 }
@@ -404,9 +414,10 @@ static int write_header(CsvFile *file, Why *why)
 	return 0;
 }
 
-int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file,
+int csvfile_open(const char *path, const FileMark *mark, uint64_t begin, CsvFile **ret_file,
 	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why)
 {
+	Committed committed = committed_from(mark, begin);
 	_cleanup_(csvfile_freep) CsvFile *file = calloc(1, sizeof(*file));
 	CsvStart start = CSV_CREATED;
 	uint64_t cut = 0;
@@ -423,7 +434,7 @@ int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file
 	if (r < 0)
 		return r;
 	file->length = (uint64_t)st.st_size;
-	r = classify(file, committed, &st, &start, &cut, ret_why);
+	r = classify(file, &committed, &st, &start, &cut, ret_why);
 	if (r < 0)
 		return r;
 	if (!file->length) {
@@ -467,7 +478,7 @@ static int take_back(CsvFile *file, uint64_t committed)
 	return fsync(file->fd) < 0 ? -errno : 0;
 }
 
-int csvfile_open_next(CsvFile *file, const FileMark *committed, CsvFile **ret_next,
+int csvfile_open_next(CsvFile *file, const FileMark *committed, uint64_t begin, CsvFile **ret_next,
 	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why)
 {
 	int r = committed->offset <= file->length ? 0 : -ESTALE;
@@ -481,7 +492,7 @@ int csvfile_open_next(CsvFile *file, const FileMark *committed, CsvFile **ret_ne
 	}
 	/* The next one is opened as at a start, which looks at this one, too: it must not find a writer there. */
 	lock_file_release(file->fd);
-	r = csvfile_open(file->path, committed, ret_next, ret_start, ret_cut_bytes, ret_why);
+	r = csvfile_open(file->path, committed, begin, ret_next, ret_start, ret_cut_bytes, ret_why);
 	if (r < 0)
 		(void)lock_file(file->fd);
 	return r;

@@ -23,18 +23,19 @@ typedef enum CsvStart {
 } CsvStart;
 
 /*
- * Opens path for appending and locks it. committed is the mark of the last checkpoint, NULL at a first start. 0;
+ * Opens path for appending and locks it. committed is the mark of the last checkpoint, NULL at a first start; begin is where the
+ * rows begin in it that are ours (what stood there before can stand in other files as well). 0;
  * -EEXIST at a first start when it holds rows already; -EBADMSG when it does not start with our header; -EBUSY when
  * another process has locked it; -errno. *ret_why says it with the path.
  */
-int csvfile_open(const char *path, const FileMark *committed, CsvFile **ret_file,
+int csvfile_open(const char *path, const FileMark *committed, uint64_t begin, CsvFile **ret_file,
 	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why);
 /*
  * Cuts the committed file back where it was written as path, under whatever name there it is now; for a CSV that is
  * from now on written elsewhere. 1 when it was found, 0 when not, -errno.
  */
-int csvfile_cut_back(
-	const char *path, const FileMark *committed, uint64_t *ret_cut_bytes, Why *ret_why);
+int csvfile_cut_back(const char *path, const FileMark *committed, uint64_t begin,
+	uint64_t *ret_cut_bytes, Why *ret_why);
 
 /* Rows that were not flushed are dropped. */
 void csvfile_free(CsvFile *file);
@@ -64,7 +65,7 @@ int csvfile_check(const CsvFile *file);
  * checkpoint names it: until then nothing may be flushed. On failure the file is open as before, with nothing
  * behind the committed length, and the call can be made again. 0; -ESTALE as csvfile_flush; else as csvfile_open.
  */
-int csvfile_open_next(CsvFile *file, const FileMark *committed, CsvFile **ret_next,
+int csvfile_open_next(CsvFile *file, const FileMark *committed, uint64_t begin, CsvFile **ret_next,
 	CsvStart *ret_start, uint64_t *ret_cut_bytes, Why *ret_why);
 
 /* Goes on in the file that next has open, and whose own buffer has been flushed, with the buffer of this one. */

@@ -62,7 +62,7 @@ static CsvFile *open_as(
 	CsvStart start = (CsvStart)-1;
 	uint64_t bytes = 0;
 	Why why = {""};
-	int r = csvfile_open(PATH, committed, &file, &start, &bytes, &why);
+	int r = csvfile_open(PATH, committed, 0, &file, &start, &bytes, &why);
 
 	if (!tap_ok(!r && start == expected && bytes == cut, "%s: %s, %" PRIu64 " bytes cut", what,
 		    start_name((int)expected), cut)) {
@@ -79,7 +79,7 @@ static void fails(const FileMark *committed, int error, const char *says, const 
 	CsvStart start;
 	uint64_t bytes;
 	Why why = {""};
-	int r = csvfile_open(PATH, committed, &file, &start, &bytes, &why);
+	int r = csvfile_open(PATH, committed, 0, &file, &start, &bytes, &why);
 
 	if (!tap_ok(r == error && !file && strstr(why.text, says) && strstr(why.text, PATH),
 		    "%s: %s", what, strerrorname_np(-error)))
@@ -346,7 +346,7 @@ static pid_t start_writer(void)
 		CsvStart start;
 		uint64_t cut;
 
-		byte = csvfile_open(PATH, NULL, &file, &start, &cut, NULL) ? 'n' : 'y';
+		byte = csvfile_open(PATH, NULL, 0, &file, &start, &cut, NULL) ? 'n' : 'y';
 		(void)!write(ends[1], &byte, 1);
 		for (;;)
 			(void)pause();
@@ -469,7 +469,7 @@ static int write_behind_torn(void)
 	CsvStart start;
 	uint64_t cut;
 
-	if (csvfile_open(PATH, NULL, &file, &start, &cut, NULL))
+	if (csvfile_open(PATH, NULL, 0, &file, &start, &cut, NULL))
 		return 1;
 	append_rows(csvfile_buffer(file), 0, 20);
 	if (!forbid_call(SYS_ftruncate, EIO))
@@ -542,7 +542,7 @@ static void test_torn(void)
 
 		scratch_write(PATH, more.data, len);
 		mark = mark_at(PATH, some.len);
-		ok = !csvfile_open(PATH, &mark, &file, &start, &cut, NULL) &&
+		ok = !csvfile_open(PATH, &mark, 0, &file, &start, &cut, NULL) &&
 		     start == CSV_CONTINUED && cut == len - some.len;
 		if (!ok)
 			break;

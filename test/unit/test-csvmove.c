@@ -112,7 +112,7 @@ static bool go_on(CsvFile *file, const FileMark *committed, size_t i)
 	CsvStart start = (CsvStart)-1;
 	uint64_t cut = 0;
 	Why why = {""};
-	int r = csvfile_open_next(file, committed, &next, &start, &cut, &why);
+	int r = csvfile_open_next(file, committed, 0, &next, &start, &cut, &why);
 
 	if (r != moves[i].open || (!r && start != moves[i].start) || (r && !*why.text)) {
 		tap_note("%d %s, start %d", r, why.text, (int)start);
@@ -151,7 +151,7 @@ static void test_moves(void)
 
 		scratch_empty();
 		MUST(!mkdir("there", 0700) && !chdir("there"));
-		MUST(!csvfile_open(PATH, NULL, &file, &start, &cut, NULL));
+		MUST(!csvfile_open(PATH, NULL, 0, &file, &start, &cut, NULL));
 		append_rows(csvfile_buffer(file), 0, COMMITTED);
 		MUST(!csvfile_flush(file) && !csvfile_mark(file, &committed));
 		append_rows(csvfile_buffer(file), COMMITTED, FLUSHED);
@@ -189,7 +189,7 @@ static void test_again(void)
 	Why why;
 
 	scratch_empty();
-	MUST(!csvfile_open(PATH, NULL, &file, &start, &cut, NULL));
+	MUST(!csvfile_open(PATH, NULL, 0, &file, &start, &cut, NULL));
 	append_rows(csvfile_buffer(file), 0, COMMITTED);
 	MUST(!csvfile_flush(file) && !csvfile_mark(file, &committed));
 	append_rows(csvfile_buffer(file), COMMITTED, FLUSHED);
@@ -198,17 +198,17 @@ static void test_again(void)
 	run("mv out.csv out.csv.1; mkdir out.csv");
 	for (int i = 0; i < 3; i++)
 		tap_ok(csvfile_check(file) == CSVFILE_MOVED &&
-				csvfile_open_next(file, &committed, &next, &start, &cut, &why) ==
+				csvfile_open_next(file, &committed, 0, &next, &start, &cut, &why) ==
 					-EISDIR,
 			"something is in the way");
 	run("rmdir out.csv");
-	tap_ok(!csvfile_open_next(file, &committed, &next, &start, &cut, &why) &&
+	tap_ok(!csvfile_open_next(file, &committed, 0, &next, &start, &cut, &why) &&
 			start == CSV_ROTATED,
 		"it is gone");
 	/* The checkpoint could not be saved: then it is opened once more. */
 	csvfile_free(TAKE(next));
 	tap_ok(csvfile_check(file) == CSVFILE_MOVED &&
-			!csvfile_open_next(file, &committed, &next, &start, &cut, &why) &&
+			!csvfile_open_next(file, &committed, 0, &next, &start, &cut, &why) &&
 			start == CSV_ROTATED,
 		"given up and opened again");
 	csvfile_replace(file, TAKE(next));
@@ -239,12 +239,41 @@ static void test_emptied(void)
 			run("cp out.csv out.csv.1");
 		MUST(!truncate(PATH, 0));
 		scratch_append(PATH, rows.data, rows.len);
-		tap_ok(!csvfile_open(PATH, &committed, &file, &start, &cut, NULL) &&
+		tap_ok(!csvfile_open(PATH, &committed, 0, &file, &start, &cut, NULL) &&
 				start == (copied ? CSV_ROTATED : CSV_SHORTER) && cut >= rows.len &&
 				holds(PATH, 0, 0),
 			"emptied%s, rows without a header", copied ? " after it was copied" : "");
 		csvfile_free(file);
 	}
+}
+
+/* Rows that were there before ours can stand in other files, too: with only them committed none of these is cut. */
+static void test_same_start(void)
+{
+	CsvFile *file = NULL;
+	FileMark committed;
+	CsvStart start;
+	uint64_t cut = 0, begin;
+	int fd;
+
+	scratch_empty();
+	write_csv(PATH, 0, 3);
+	fd = open(PATH, O_RDWR | O_CLOEXEC);
+	MUST(fd >= 0);
+	begin = (uint64_t)lseek(fd, 0, SEEK_END);
+	MUST(!mark_from_fd(fd, begin, &committed));
+	(void)close(fd);
+	write_csv("out.csv.1", 0, 30);
+	MUST(!truncate(PATH, 0));
+	tap_ok(!csvfile_open(PATH, &committed, begin, &file, &start, &cut, NULL) && !cut &&
+			start == CSV_SHORTER && holds("out.csv.1", 0, 30) && holds(PATH, 0, 0),
+		"another file that begins with what stood there before");
+	csvfile_free(file);
+	MUST(!rename("out.csv.1", PATH));
+	tap_ok(!csvfile_open(PATH, &committed, begin, &file, &start, &cut, NULL) && !cut &&
+			start == CSV_FOREIGN && holds(PATH, 0, 30),
+		"it is in the place of the committed file");
+	csvfile_free(file);
 }
 
 /* ---- found again ---------------------------------------------------------------------------- */
@@ -362,6 +391,7 @@ int main(void)
 	test_moves();
 	test_again();
 	test_emptied();
+	test_same_start();
 	test_finds();
 	test_forbidden();
 	return tap_done();
