@@ -411,7 +411,7 @@ static void open_bracket(Scanner *s, char open)
 		return;
 	}
 	if (s->depth == 1 && !s->setting.broken) {
-		_cleanup_free_ char *name = strndup(s->setting.name.data, s->setting.name.len);
+		_cleanup_free_ char *name = span_dup(s->setting.name);
 
 		if (name && config_group_find(name, NULL))
 			close_forgotten_group(s);

@@ -58,6 +58,16 @@ static inline bool span_starts_with(Span a, const char *prefix)
 	return a.len >= n && !memcmp(a.data, prefix, n);
 }
 
+/* A string of its bytes, heap memory; NULL without memory. Unlike strndup(3) it never looks behind them. */
+static inline char *span_dup(Span a)
+{
+	char *copy = (char *)calloc(1, a.len + 1);
+
+	if (copy && a.len)
+		memcpy(copy, a.data, a.len);
+	return copy;
+}
+
 /*
  * A reason in words, for the errors that an errno does not explain ("line 17: ASN is not a
  * number"). Filled by why_set(), always NUL-terminated, cut when too long. Bytes that come from

@@ -105,7 +105,7 @@ static void check_servers(Span text)
 FUZZ_TARGET(values)
 {
 	Span text = fuzz_rest(&(FuzzInput){data, size});
-	_cleanup_free_ char *string = strndup(text.data, text.len);
+	_cleanup_free_ char *string = span_dup(text);
 
 	HOLDS(string);
 	check_address(text, string);

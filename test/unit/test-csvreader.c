@@ -97,7 +97,8 @@ static int read_all(const CsvPlace *from, StrBuf *ret_text, CsvPlace *ret_place,
 
 		r = csvreader_next(reader, &line, why);
 		if (!r && !csv_parse_row(line, &scratch, &row, NULL)) {
-			long n = strtol(row.field[COLUMN_SERVER].data + 3, NULL, 10);
+			_cleanup_free_ char *name = span_dup(row.field[COLUMN_SERVER]);
+			long n = name ? strtol(name + 3, NULL, 10) : -1;
 
 			first = first < 0 ? n : first;
 			if (last < 0 || n == last + 1) {
