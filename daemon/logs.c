@@ -19,6 +19,7 @@
 #define SMTPD_INTERVAL_US ((int64_t)60 * 1000000)
 
 #define MOVING_MS 2000
+#define REFUSED_MS 2000
 
 #define OPEN_RESERVE 128
 #define OPEN_MAX_UNKNOWN 512
@@ -33,8 +34,9 @@ typedef struct Log {
 	bool held;
 	bool closed; /* for another one's sake, when it was so: */
 	struct stat closed_st;
-	bool starved; /* no file may be opened, until one that is open is at its end */
-	int error;    /* why it can't be read */
+	bool starved;        /* no file may be opened, until one that is open is at its end */
+	int error;           /* why it can't be read */
+	uint64_t refused_ms; /* since when it may not be read, after it could be; 0: it may */
 	uint64_t
 		moving_ms; /* since when its files are being renamed all the time; 0: they are not */
 	int watch_error;   /* why it can't be watched */
@@ -587,7 +589,8 @@ unsigned logs_poll_ms(const Logs *logs)
 		const Log *log = &logs->logs[i];
 
 		if (log->tail && (!logs->watch || log->watch_error || log->silent_fs ||
-					 log->missed >= EVENTS_MISSED_MAX))
+					 log->missed >= EVENTS_MISSED_MAX ||
+					 (log->refused_ms && !log->error)))
 			return LOGS_POLL_SOON_MS;
 	}
 	return LOGS_POLL_MS;
@@ -637,6 +640,18 @@ static void note_lines(const Logs *logs, Log *log)
 		log->no_smtpd_us = now_us;
 }
 
+/* A new log belongs to root until whoever rotates has given it away: a moment like that is not worth a word. */
+static bool is_refused_for_now(Log *log, int error)
+{
+	if (error != -EACCES || !log->read_us || log->error) {
+		log->refused_ms = 0;
+		return false;
+	}
+	if (!log->refused_ms)
+		log->refused_ms = loop_now_ms();
+	return loop_now_ms() - log->refused_ms < REFUSED_MS;
+}
+
 int logs_fill(Logs *logs, size_t index)
 {
 	Log *log = &logs->logs[index];
@@ -656,6 +671,7 @@ int logs_fill(Logs *logs, size_t index)
 		log->error = 0;
 	}
 	if (!r) {
+		log->refused_ms = 0;
 		note_lines(logs, log);
 		return 0;
 	}
@@ -664,11 +680,13 @@ int logs_fill(Logs *logs, size_t index)
 		log_error("%s", why.text);
 		return r;
 	}
-	if (r < 0)
-		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
-			make_key(key, "unreadable", log), loop_wall_us(),
-			"%s; waiting until it can be read", why.text);
-	log->error = MIN(r, 0);
+	if (!is_refused_for_now(log, r)) {
+		if (r < 0)
+			warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
+				make_key(key, "unreadable", log), loop_wall_us(),
+				"%s; waiting until it can be read", why.text);
+		log->error = MIN(r, 0);
+	}
 	if (log->starved)
 		return 0;
 	/* What is missing may be a permission: that is an event too. */
