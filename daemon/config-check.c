@@ -7,6 +7,7 @@
 #include "daemon/config-option.h"
 #include "source/globs.h"
 #include "source/siblings.h"
+#include "state/bookmark.h"
 
 typedef struct Checker {
 	const Config *config;
@@ -145,6 +146,33 @@ static void check_log(Checker *checker, const char *path)
 }
 
 /* A CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
+/* Whether path is one of the files that the program keeps in state_dir. */
+static bool is_own_file(const Config *config, const char *path)
+{
+	static const char *const names[] = {"lock", "state.offset", "status"};
+	_cleanup_strbuf_ StrBuf own = STRBUF_INIT;
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !found; i++) {
+		strbuf_reset(&own);
+		strbuf_appendf(&own, "%s/%s", config->paths.state_dir, names[i]);
+		found = is_same_file(strbuf_text(&own), path);
+	}
+	for (const char *const *reader = bookmark_readers; *reader && !found; reader++) {
+		size_t len;
+
+		strbuf_reset(&own);
+		strbuf_appendf(&own, "%s/%s.", config->paths.state_dir, *reader);
+		len = own.len;
+		strbuf_appendf(&own, "offset");
+		found = is_same_file(strbuf_text(&own), path);
+		own.len = len;
+		strbuf_appendf(&own, "lock");
+		found |= is_same_file(strbuf_text(&own), path);
+	}
+	return found;
+}
+
 static void check_distinct(Checker *checker, const char *csv)
 {
 	const Config *config = checker->config;
@@ -158,6 +186,9 @@ static void check_distinct(Checker *checker, const char *csv)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (is_own_file(config, files[i].path))
+			add(checker, files[i].group, files[i].key, files[i].path,
+				"is a file that this program keeps in paths.state_dir");
 		for (size_t j = 0; j < i; j++)
 			if (is_same_file(files[i].path, files[j].path))
 				config_mistakes_add(&checker->errors,

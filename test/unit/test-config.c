@@ -643,6 +643,18 @@ static const struct {
 		.errors = "5: paths.csv_filename: @/log: is a paths.mail_log too\n", .notes = ""},
 	{"the CSV is a link to the log", .csv_filename = "link",
 		.errors = "5: paths.csv_filename: @/link: is a paths.mail_log too\n", .notes = ""},
+	{"the CSV is the checkpoint", .csv_filename = "state.offset", .state_dir = "@",
+		.errors = "5: paths.csv_filename: @/state.offset: is a file that this program "
+			  "keeps in paths.state_dir\n",
+		.notes = ""},
+	{"the CSV is a reader's place", .csv_filename = "sql-export.offset", .state_dir = "@",
+		.errors = "5: paths.csv_filename: @/sql-export.offset: is a file that this program "
+			  "keeps in paths.state_dir\n",
+		.notes = ""},
+	{"the log file is the status", .log_file = "@/status", .state_dir = "@",
+		.errors = "9: general.log_file: @/status: is a file that this program keeps in "
+			  "paths.state_dir\n",
+		.notes = ""},
 	{"the CSV and the log are new and the same", .csv_filename = "new", .mail_log = "@/new",
 		.errors = "5: paths.csv_filename: @/new: is a paths.mail_log too\n",
 		.notes = "4: note: paths.mail_log: @/new: is not there yet; it is waited for\n"},
