@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* run: packages=xz-utils,zstd */
 /* The CSV is renamed, copied, compressed, cut or replaced while it is open, and found again. */
 #include "random.h"
 #include "scratch.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* run: packages=xz-utils,zstd */
 /*
  * Three CSV files, numbers 1 to 3 with a hundred rows each, were written and committed; each case does something to them and then reads
  * from some place.

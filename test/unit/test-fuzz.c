@@ -48,11 +48,12 @@ static int is_visible(const struct dirent *entry)
 static size_t find_cases(size_t target)
 {
 	const char *source = getenv("MLS_SOURCE_ROOT");
+	_cleanup_free_ char *root = realpath(source ? source : ".", NULL);
 	_cleanup_strbuf_ StrBuf dir = STRBUF_INIT;
 	struct dirent **entries;
 	int count;
 
-	strbuf_appendf(&dir, "%s/test/fuzz/corpus/%s", source ? source : ".", targets[target].name);
+	strbuf_appendf(&dir, "%s/test/fuzz/corpus/%s", root ? root : "", targets[target].name);
 	count = scandir(strbuf_text(&dir), &entries, is_visible, alphasort);
 	if (count < 0)
 		return 0;

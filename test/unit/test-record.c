@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* run: packages=xz-utils,zstd */
 /*
  * The record against a model: rows are written and committed while the CSV is rotated in every way, the writer is killed at any
  * moment, and a reader reads what is committed. Rows are numbered, and the log is the next number: what the readers
