@@ -271,6 +271,19 @@ static void find_rotated(Rank *ranks, size_t count)
 	}
 }
 
+/*
+ * Whether both names lead to one file now. They were looked at one after the other, and an inode that a rotation frees is soon
+ * another log's.
+ */
+static bool is_one_file(const char *a, const char *b)
+{
+	struct stat first, other, again;
+
+	return !stat(a, &first) && !stat(b, &other) && !stat(a, &again) &&
+	       first.st_dev == other.st_dev && first.st_ino == other.st_ino &&
+	       again.st_dev == first.st_dev && again.st_ino == first.st_ino;
+}
+
 static int find_twins(
 	GlobList *list, bool (*is_known)(void *userdata, const char *path), void *userdata)
 {
@@ -301,7 +314,8 @@ static int find_twins(
 		if (!log->there || log->twin_of)
 			continue;
 		if (first != SIZE_MAX && log->device == ranks[first].log->device &&
-			log->inode == ranks[first].log->inode)
+			log->inode == ranks[first].log->inode &&
+			is_one_file(log->path, ranks[first].log->path))
 			log->twin_of = ranks[first].log->path;
 		else
 			first = i;
