@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define ATTEMPTS_MAX 20
 
@@ -100,24 +101,32 @@ static int compare_names(const void *left, const void *right)
 	return order ? order : strcmp(a->path, b->path);
 }
 
-static int compare_times(const void *left, const void *right)
-{
-	const Sibling *a = left, *b = right;
-
-	if (a->kind == SIBLING_LOG || b->kind == SIBLING_LOG)
-		return (a->kind == SIBLING_LOG) - (b->kind == SIBLING_LOG);
-	if (a->written_us != b->written_us)
-		return a->written_us < b->written_us ? -1 : 1;
-	/* Two rotations within a tick of the kernel's clock. */
-	return compare_names(left, right);
-}
-
-static bool is_listed(const SiblingList *list, const struct stat *st)
+static bool is_listed(const SiblingList *list, const Sibling *file)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->files[i].device == st->st_dev && list->files[i].inode == st->st_ino)
+		if (list->files[i].device == file->device && list->files[i].inode == file->inode)
 			return true;
 	return false;
+}
+
+static int64_t microseconds(const struct statx_timestamp *time)
+{
+	return (int64_t)time->tv_sec * 1000000 + time->tv_nsec / 1000;
+}
+
+/* What the file at path is, following links. 0 or -errno. */
+static int read_inode(const char *path, Sibling *file, mode_t *ret_mode)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+		return -errno;
+	file->device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	file->inode = st.stx_ino;
+	file->written_us = microseconds(&st.stx_mtime);
+	file->born_us = st.stx_mask & STATX_BTIME ? microseconds(&st.stx_btime) : 0;
+	*ret_mode = st.stx_mode;
+	return 0;
 }
 
 /* only_new: not a file that is listed with another name. */
@@ -125,20 +134,22 @@ static int add_file(
 	SiblingList *list, const char *dir, const char *name, const Sibling *how, bool only_new)
 {
 	_cleanup_free_ char *path = file_join_dup(dir, name);
-	Sibling *files;
-	struct stat st;
+	Sibling *files, file = *how;
+	mode_t mode;
+	int r;
 
 	if (!path)
 		return -ENOMEM;
+	r = read_inode(path, &file, &mode);
 	/* Gone since, or a link to nowhere: not there. */
-	if (stat(path, &st) < 0)
-		return errno == ENOENT || errno == ELOOP ? 0 : -errno;
-	if (!S_ISREG(st.st_mode)) {
+	if (r < 0)
+		return r == -ENOENT || r == -ELOOP ? 0 : r;
+	if (!S_ISREG(mode)) {
 		if (how->kind != SIBLING_LOG)
 			return 0;
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+		return S_ISDIR(mode) ? -EISDIR : -EINVAL;
 	}
-	if (only_new && is_listed(list, &st))
+	if (only_new && is_listed(list, &file))
 		return 0;
 	if (list->count >= SIBLINGS_MAX)
 		return -E2BIG;
@@ -146,13 +157,8 @@ static int add_file(
 	if (!files)
 		return -ENOMEM;
 	list->files = files;
-	files[list->count] = *how;
-	files[list->count].path = TAKE(path);
-	files[list->count].device = st.st_dev;
-	files[list->count].inode = st.st_ino;
-	files[list->count].written_us =
-		(int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-	list->count++;
+	file.path = TAKE(path);
+	files[list->count++] = file;
 	return 0;
 }
 
@@ -186,20 +192,50 @@ static void drop_twins(SiblingList *list)
 	}
 }
 
-static void sort(SiblingList *list)
+/* Whether a was rotated before b: it was written last before b was. */
+static bool is_before(const Sibling *a, const Sibling *b)
 {
-	bool numbered = false, dated = false;
+	if (a->written_us != b->written_us)
+		return a->written_us < b->written_us;
+	/* Two rotations within a tick of the kernel's clock: the file of the first is older than that. */
+	return a->born_us <= b->born_us;
+}
 
+/* Numbers and dates say nothing of each other: time does. Each keep their own order. */
+static int merge(SiblingList *list)
+{
+	const Sibling *numbered = list->files, *dated, *end = list->files + list->count;
+	const Sibling *dated_start = numbered, *dated_end;
+	Sibling *files, *to;
+
+	while (dated_start < end && dated_start->kind == SIBLING_NUMBERED)
+		dated_start++;
+	dated_end = dated_start;
+	while (dated_end < end && dated_end->kind == SIBLING_DATED)
+		dated_end++;
+	if (dated_start == numbered || dated_end == dated_start)
+		return 0;
+	files = to = reallocarray(NULL, list->count, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	for (dated = dated_start; numbered < dated_start || dated < dated_end;)
+		*to++ = dated == dated_end || (numbered < dated_start && is_before(numbered, dated))
+				? *numbered++
+				: *dated++;
+	while (dated < end)
+		*to++ = *dated++;
+	free(list->files);
+	list->files = files;
+	return 0;
+}
+
+static int sort(SiblingList *list)
+{
 	if (!list->count)
-		return;
+		return 0;
 	qsort(list->files, list->count, sizeof(*list->files), compare_names);
 	drop_twins(list);
-	for (size_t i = 0; i < list->count; i++) {
-		numbered |= list->files[i].kind == SIBLING_NUMBERED;
-		dated |= list->files[i].kind == SIBLING_DATED;
-	}
-	if (numbered && dated)
-		qsort(list->files, list->count, sizeof(*list->files), compare_times);
+	return merge(list);
 }
 
 /*
@@ -300,9 +336,10 @@ static int list_once(const char *path, Moment *moment, SiblingList *ret_list)
 		r = list_behind_links(path, moment, &list);
 	if (!r)
 		r = moment_check(moment);
+	if (!r)
+		r = sort(&list);
 	if (r < 0)
 		return r;
-	sort(&list);
 	*ret_list = list;
 	list = SIBLING_LIST_INIT;
 	return 0;

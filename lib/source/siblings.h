@@ -4,9 +4,10 @@
 /*
  * The files of one log, oldest first: its rotated siblings PATH.1, PATH.2.gz, PATH-20261122,
  * PATH-20261122.xz, PATH.20261122-125632.gz and the like (logrotate's numbers and dateext, postlogd's
- * stamps), then the log itself. They are ordered by number or by date; where a directory has both, by
- * modification time. Where PATH leads over links to a file with a date, those of other days are siblings (source/links), and so are the
- * rotated siblings of the file that it leads to. At most SIBLINGS_MAX files.
+ * stamps), then the log itself. They are ordered by number or by date; where a directory has both, the two
+ * orders are merged by modification time and, where that is equal, by birth time. Where PATH leads over links to
+ * a file with a date, those of other days are siblings (source/links), and so are the rotated siblings of the file
+ * that it leads to. At most SIBLINGS_MAX files.
  */
 
 #include "source/moment.h"
@@ -23,6 +24,7 @@ typedef struct Sibling {
 	char *path;
 	uint64_t device, inode;
 	int64_t written_us; /* modification time */
+	int64_t born_us;    /* birth time; 0 where the file system keeps none */
 	SiblingKind kind;
 	bool compressed; /* by its name */
 	char digits[33]; /* of its number or date */

@@ -18,6 +18,19 @@ static void touch(const char *path)
 	MUST(!utimensat(AT_FDCWD, path, times, 0));
 }
 
+/* Until a new file is born later than this one, by the clock that the kernel stamps files with. */
+static void wait_for_tick(const char *path)
+{
+	struct timespec now;
+	struct statx st;
+
+	MUST(!statx(AT_FDCWD, path, 0, STATX_BTIME, &st));
+	do
+		MUST(!clock_gettime(CLOCK_REALTIME_COARSE, &now));
+	while (st.stx_mask & STATX_BTIME && now.tv_sec == st.stx_btime.tv_sec &&
+		(uint32_t)now.tv_nsec <= st.stx_btime.tv_nsec);
+}
+
 /* The names as one text: "mail.log.1 mail.log". */
 static StrBuf list_text(const SiblingList *list)
 {
@@ -130,11 +143,17 @@ static const struct {
 		"mail.log.20261121-125632.gz mail.log-2026-11-22 mail.log-2026112212"},
 	{"stamps", "mail.log-1795352407 mail.log-1795352406.gz mail.log",
 		"mail.log-1795352406.gz mail.log-1795352407 mail.log"},
-	{"both, by time", "mail.log.2 mail.log-20261122 mail.log.1 mail.log mail.log-20200101",
-		"mail.log.2 mail.log-20261122 mail.log.1 mail.log-20200101 mail.log"},
+	{"both, by time", "mail.log.2 mail.log-20261122 mail.log.1 mail.log mail.log-20261123",
+		"mail.log.2 mail.log-20261122 mail.log.1 mail.log-20261123 mail.log"},
+	{"both, one that was touched", "mail.log.2 mail.log-20261122 mail.log.1 mail.log-20200101",
+		"mail.log.2 mail.log.1 mail.log-20200101 mail.log-20261122"},
 	{"both, some of the same time",
 		"mail.log-20261122 mail.log.1 +mail.log.10 +mail.log.2 mail.log",
 		"mail.log-20261122 mail.log.10 mail.log.2 mail.log.1 mail.log"},
+	{"both, of the same time, the dated one is older", "mail.log-20261122 +mail.log.1",
+		"mail.log-20261122 mail.log.1"},
+	{"both, of the same time, the numbered one is older", "mail.log.1 +mail.log-20261122",
+		"mail.log.1 mail.log-20261122"},
 	{"being compressed", "mail.log.1 mail.log.1.gz mail.log", "mail.log.1 mail.log"},
 	{"being compressed, with a date",
 		"mail.log-20261122 mail.log-20261122.xz mail.log-20261121.gz mail.log",
@@ -164,6 +183,7 @@ static void test_orders(void)
 			}
 			scratch_text(name, "x\n");
 			touch(name);
+			wait_for_tick(name);
 		}
 		free(made);
 		expect("mail.log", orders[i].listed, orders[i].name);
