@@ -2,16 +2,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: timeout=420
 # A system without rsyslog, whose journal is read: inside/journal.sh is the test.
-# shellcheck source=test/tap.sh
-. "$(dirname "$0")/../tap.sh"
-# shellcheck source=test/e2e/inside/mail.sh
-. "$ROOT/test/e2e/inside/mail.sh"
-[ -x "$MLS_PROGRAM_RELEASE" ] || tap_skip_all "needs build/release (test/run e2e makes it)"
-mkdir "$WORK/bin"
-cp "$MLS_PROGRAM_RELEASE" "$WORK/bin/"
-bash "$ROOT/test/e2e/box.sh" -t 300 -p "$mail_packages" -i "$ROOT/test" -i "$WORK/bin" \
-	"$ROOT/test/e2e/inside/journal.sh" 2>"$WORK/stderr"
-status=$?
-cat "$WORK/stderr" >&2
-[ $status -ne 77 ] || tap_skip_all "$(tail -n 1 "$WORK/stderr")"
-exit $status
+# shellcheck source=test/e2e/outside.sh
+. "$(dirname "$0")/outside.sh"

@@ -8,11 +8,7 @@
 # shellcheck source=test/e2e/inside/mail.sh
 . /in/test/e2e/inside/mail.sh
 
-PROGRAM=/usr/sbin/maillogsentinel
-CSV=/var/log/maillogsentinel/maillogsentinel.csv
 CHECKPOINT=/var/lib/maillogsentinel/state.offset
-CONFIG=/etc/maillogsentinel.conf
-UNIT=maillogsentinel.service
 COUNT=3000
 
 install -m 755 /in/bin/maillogsentinel $PROGRAM

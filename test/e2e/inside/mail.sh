@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A real mail server for the box (box.sh): Postfix with SASL through Dovecot, logged by rsyslog, addresses named by nsd.
-# Sourced by what runs in the box.
+# Sourced by what runs in the box, which also finds the program's own places here, $PROGRAM, $CSV, $CONFIG and $UNIT.
 #
 #   mail_up        starts it all: Postfix on ports 25 and 587; rsyslog writes /var/log/mail.log with Debian's own stamps
 #                  (RFC 3339) and /var/log/mail-traditional.log with traditional ones; with the argument "journal" there is
@@ -13,8 +13,14 @@
 #   127.0.0.5     has a TXT, no PTR      203.0.113.7   no such name           ::1          the name server refuses
 # and, for sessions that say XCLIENT: 81.30.107.24 is mail.example.com, 205.177.40.1 has no name.
 
-# shellcheck disable=SC2034  # for who installs them
-mail_packages="systemd dbus iproute2 util-linux procps postfix dovecot-core rsyslog logrotate nsd socat"
+# shellcheck disable=SC2034  # for who sources it
+{
+	PROGRAM=/usr/sbin/maillogsentinel
+	CSV=/var/log/maillogsentinel/maillogsentinel.csv
+	CONFIG=/etc/maillogsentinel.conf
+	UNIT=maillogsentinel.service
+	mail_packages="systemd dbus iproute2 util-linux procps postfix dovecot-core rsyslog logrotate nsd socat"
+}
 
 mail_names() {
 	local zone

@@ -8,10 +8,6 @@
 # shellcheck source=test/e2e/inside/mail.sh
 . /in/test/e2e/inside/mail.sh
 
-PROGRAM=/usr/sbin/maillogsentinel
-CSV=/var/log/maillogsentinel/maillogsentinel.csv
-CONFIG=/etc/maillogsentinel.conf
-UNIT=maillogsentinel.service
 # meant is a second; a busy machine gets another one
 LATENCY_MAX_MS=2000
 HEADER='server,date,ip,user,hostname,reverse_dns_status,country_code,asn,aso'

@@ -9,10 +9,6 @@
 # shellcheck source=test/e2e/inside/mail.sh
 . /in/test/e2e/inside/mail.sh
 
-PROGRAM=/usr/sbin/maillogsentinel
-CSV=/var/log/maillogsentinel/maillogsentinel.csv
-CONFIG=/etc/maillogsentinel.conf
-UNIT=maillogsentinel.service
 ALL=/var/log/mail-traditional.log
 COUNT=3000
 ROTATIONS=8
