@@ -5,7 +5,9 @@
 # shellcheck disable=SC2317  # functions are called by wait_until and tap_true
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
-LOG=$WORK/var/log/mail.log CSV=$WORK/csv/maillogsentinel.csv
+# shellcheck source=test/integration/service.sh
+. "$ROOT/test/integration/service.sh"
+LOG=$WORK/var/log/mail.log
 LISTEN=$(dirname "$MLS_PROGRAM")/../test/notify-listen
 mkdir "$WORK/csv" "$WORK/state"
 cat >"$WORK/conf" <<X2
@@ -17,31 +19,10 @@ tap_defer kill $!
 wait_until 10 test -S "$WORK/notify"
 export NOTIFY_SOCKET=$WORK/notify
 
-start() {
-	"$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
-	pid=$!
-}
-
-line() { # USER
-	printf '2026-11-22T13:01:48.060269+00:00 mx1 postfix/smtpd[9]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' "$1"
-}
-
-users() {
-	cut -d, -f4 "$CSV" 2>/dev/null | sed 1d | tr '\n' ' '
-}
-
-users_are() { [ "$(users)" = "$1" ]; }
-
-expect() { # USERS TEXT
-	wait_until 10 users_are "$1"
-	tap_is "$(users)" "$1" "$2"
-}
-
+expect() { users_become 10 "$@"; } # USERS TEXT
 told() { grep -q "$1" "$WORK/told"; }
 
 start
-stop_daemon() { kill -9 "$pid" 2>/dev/null; }
-tap_defer stop_daemon
 tap_true "READY although there is no log and no directory" wait_until 10 told '^READY=1'
 mkdir -p "$WORK/var/log"
 line 1 >"$LOG"
@@ -97,8 +78,7 @@ start
 expect "1 2 3 4 5 6 7 8 9 10 11 12 " "after kill -9 and a rotation meanwhile it goes on in the right file"
 line 13 >>"$LOG"
 expect "1 2 3 4 5 6 7 8 9 10 11 12 13 " "and follows the new one"
-kill $pid
-wait $pid
+stop
 tap_is $? 0 "SIGTERM ends it with status 0"
 tap_true "systemd is told that it stops" told '^STOPPING=1'
 tap_true "and what it does" told '^STATUS=Following .*: 13 failed logins in 13 lines'

@@ -5,7 +5,9 @@
 # shellcheck disable=SC2317  # functions are called by wait_until and tap_true
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
-CSV=$WORK/csv/maillogsentinel.csv R=$WORK/r
+# shellcheck source=test/integration/service.sh
+. "$ROOT/test/integration/service.sh"
+R=$WORK/r
 mkdir "$WORK/csv" "$WORK/state"
 
 configure() { # MAIL_LOG [OPTION]
@@ -16,29 +18,9 @@ ${2-}
 X2
 }
 
-start() {
-	"$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
-	pid=$!
-}
-
-stop() {
-	kill $pid
-	wait $pid
-	tap_is $? 0 "it stops"
-}
-kill_it() { kill -9 "${pid:-x}" 2>/dev/null; }
-tap_defer kill_it
-
-line() { # USER
-	printf '2026-11-22T13:01:48.060269+00:00 mx1 postfix/smtpd[9]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' "$1"
-}
-
+# between logs there is no order
 users() { cut -d, -f4 "$CSV" 2>/dev/null | sed 1d | sort | tr '\n' ' '; }
-users_are() { [ "$(users)" = "$1" ]; }
-expect() { # USERS TEXT
-	wait_until 20 users_are "$1"
-	tap_is "$(users)" "$1" "$2"
-}
+expect() { users_become 20 "$@"; } # USERS TEXT
 said() { grep -v -e 'no such file; what it' -e ' going on with the new file' -e stopping "$WORK/err" | sed "s,$WORK/,,g; s,^maillogsentinel: ,,"; }
 says() { said | grep -qF "$1"; }
 extract() {
@@ -85,6 +67,7 @@ mkdir "$R/e"
 line e1 >"$R/e/mail.log"
 expect "a1 a2 a3 b1 c1 c2 e1 here " "links to a directory and to a log make no second log"
 stop
+tap_is $? 0 "it stops"
 tap_is "$(sed -n "s,^log $WORK/,,p" "$WORK/state/state.offset" | tr '\n' ' ')" \
 	"here.log r/a/mail.log r/b/mail.log r/c/mail.log r/e/mail.log " "each log has its place"
 : >"$WORK/err"
@@ -96,6 +79,7 @@ mv "$R/e/other" "$R/c/mail.log"
 tap_true "a log becomes another one's file: it is held" \
 	wait_until 40 says 'r/e/mail.log: is the same file as r/c/mail.log now; it is read as that'
 stop
+tap_is $? 0 "it stops"
 
 # ---- a log that goes and comes -----------------------------------------------------------------
 rm -rf "$R" "$WORK/state" "$WORK/csv"
@@ -109,10 +93,12 @@ mv "$R/a" "$WORK/aside"
 line b2 >>"$R/b/mail.log"
 expect "a1 b1 b2 " "one is gone with its directory, the other goes on"
 stop
+tap_is $? 0 "it stops"
 start
 line b3 >>"$R/b/mail.log"
 expect "a1 b1 b2 b3 " "also after a new start"
 stop
+tap_is $? 0 "it stops"
 tap_is "$(grep -c '^log ' "$WORK/state/state.offset")" 2 "the one that is gone keeps its place"
 line a2 >>"$WORK/aside/mail.log"
 mv "$WORK/aside" "$R/a"
@@ -123,6 +109,7 @@ mkdir "$R/$(printf 'x\n\033[1m')"
 line x1 >"$R/$(printf 'x\n\033[1m')/mail.log"
 expect "a1 a2 b1 b2 b3 x1 " "a directory with a name that is none"
 stop
+tap_is $? 0 "it stops"
 tap_is "$(grep '^log ' "$WORK/state/state.offset" | sed "s,$R/,," | tail -n 1)" 'log x\x0a\x1b[1m/mail.log' "is escaped"
 
 # ---- what the program writes, and mistakes -----------------------------------------------------
@@ -162,4 +149,5 @@ line y3 >>"$R/y.log"
 expect "x1 x2 x3 y1 y2 y3 " "and it is a log of its own again"
 unset WATCHDOG_USEC
 stop
+tap_is $? 0 "it stops"
 tap_done

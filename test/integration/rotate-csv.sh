@@ -8,11 +8,13 @@
 # shellcheck disable=SC2317,SC2010,SC2012  # functions are called by wait_until and tap_true; names here are plain
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
+# shellcheck source=test/integration/service.sh
+. "$ROOT/test/integration/service.sh"
 ROTATIONS=${MLS_ROTATIONS:-24} KILLS=${MLS_KILLS:-6}
 RANDOM=$((MLS_SEED % 32768))
 READ=$(dirname "$MLS_PROGRAM")/../test/read-rows
 command -v logrotate >/dev/null || tap_skip_all "no logrotate"
-DIR=$WORK/csv CSV=$WORK/csv/maillogsentinel.csv LOG=$WORK/mail.log pid='' writer='' reader=''
+DIR=$WORK/csv LOG=$WORK/mail.log writer='' reader=''
 mkdir "$DIR" "$WORK/state" "$WORK/batches"
 chmod 755 "$WORK"
 cat >"$WORK/conf" <<X2
@@ -22,16 +24,12 @@ X2
 sed "s,^/var/log/maillogsentinel/,$DIR/," "$ROOT/contrib/logrotate/maillogsentinel" >"$WORK/rule"
 sed -e '/^\t#/d' -e 's/nocopytruncate/copytruncate/; s/nocreate//' "$WORK/rule" >"$WORK/foreign-rule"
 
-start() {
-	"$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
-	pid=$!
-}
 start_reader() {
 	"$READ" "$WORK/state" "$WORK/batches" 0 2>>"$WORK/read-err" &
 	reader=$!
 }
 # shellcheck disable=SC2086  # some are not there yet
-end_all() { kill -9 $pid $reader $writer 2>/dev/null; }
+end_all() { kill -9 $reader $writer 2>/dev/null; }
 tap_defer end_all
 
 # Numbered failures from FROM on, in steps that leave room for what else is to happen, until told to stop.

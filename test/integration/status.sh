@@ -5,8 +5,10 @@
 # shellcheck disable=SC2317  # functions are called by wait_until and tap_true
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
+# shellcheck source=test/integration/service.sh
+. "$ROOT/test/integration/service.sh"
 PLAY=$(dirname "$MLS_PROGRAM")/../test/dns-play
-LOG=$WORK/mail.log CSV=$WORK/csv/maillogsentinel.csv STATUS=$WORK/state/status
+LOG=$WORK/mail.log STATUS=$WORK/state/status
 chmod 755 "$WORK"
 
 configure() { # [MAIL_LOG [OPTION]]
@@ -24,21 +26,8 @@ fresh() {
 	configure "$@"
 }
 
-# Its tick, at which it looks, is half of the watchdog's time.
-start() {
-	WATCHDOG_USEC=500000 "$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
-	pid=$!
-}
-kill_it() { kill -9 "${pid:-x}" 2>/dev/null; }
-tap_defer kill_it
-stop() {
-	kill $pid
-	wait $pid
-}
-
-line() { # USER
-	printf '2026-11-22T13:01:48.060269+00:00 mx1 postfix/smtpd[9]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' "$1"
-}
+# Its tick, at which it looks, is half of that.
+export WATCHDOG_USEC=500000
 
 # Sets $said to what status prints, without what changes, and $code.
 ask() { # [ARG...]
@@ -157,8 +146,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	line one >"$LOG"
 	chmod 600 "$LOG"
 	chown -R nobody "$WORK/csv" "$WORK/state"
-	WATCHDOG_USEC=500000 setpriv --reuid nobody --clear-groups --inh-caps=-all "$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
-	pid=$!
+	start_through setpriv --reuid nobody --clear-groups --inh-caps=-all
 	expect 1 "mail.log: Permission denied; waiting until it can be read" "a log that may not be read"
 	chmod 644 "$LOG"
 	expect 0 "1 rows" "until it may"
@@ -208,8 +196,7 @@ for limit in "max_inotify_instances 0 Too many open files" "max_inotify_watches 
 	fi
 	fresh
 	line one >"$LOG"
-	WATCHDOG_USEC=500000 "${limited[@]}" "$name" "$number" "$MLS_PROGRAM" -c "$WORK/conf" run 2>>"$WORK/err" &
-	pid=$!
+	start_through "${limited[@]}" "$name" "$number"
 	expect 1 "inotify: $text; looking every" "inotify without room ($name)"
 	line two >>"$LOG"
 	expect 1 "2 rows" "the poll sees what is written"
