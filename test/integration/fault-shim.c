@@ -288,35 +288,22 @@ static mode_t mode_of(int flags, va_list ap)
 	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
 }
 
-#define OPEN_FUNCTION(name)                                  \
-	EXPORT int name(const char *path, int flags, ...)    \
-	{                                                    \
-		mode_t mode;                                 \
-		va_list ap;                                  \
-                                                             \
-		va_start(ap, flags);                         \
-		mode = mode_of(flags, ap);                   \
-		va_end(ap);                                  \
-		return open_at(AT_FDCWD, path, flags, mode); \
+#define OPEN_FUNCTION(name, directory, ...)                   \
+	EXPORT int name(__VA_ARGS__, int flags, ...)          \
+	{                                                     \
+		mode_t mode;                                  \
+		va_list ap;                                   \
+                                                              \
+		va_start(ap, flags);                          \
+		mode = mode_of(flags, ap);                    \
+		va_end(ap);                                   \
+		return open_at(directory, path, flags, mode); \
 	}
 
-OPEN_FUNCTION(open)
-OPEN_FUNCTION(open64)
-
-#define OPENAT_FUNCTION(name)                                            \
-	EXPORT int name(int directory, const char *path, int flags, ...) \
-	{                                                                \
-		mode_t mode;                                             \
-		va_list ap;                                              \
-                                                                         \
-		va_start(ap, flags);                                     \
-		mode = mode_of(flags, ap);                               \
-		va_end(ap);                                              \
-		return open_at(directory, path, flags, mode);            \
-	}
-
-OPENAT_FUNCTION(openat)
-OPENAT_FUNCTION(openat64)
+OPEN_FUNCTION(open, AT_FDCWD, const char *path)
+OPEN_FUNCTION(open64, AT_FDCWD, const char *path)
+OPEN_FUNCTION(openat, directory, int directory, const char *path)
+OPEN_FUNCTION(openat64, directory, int directory, const char *path)
 
 EXPORT DIR *opendir(const char *path)
 {
