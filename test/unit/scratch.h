@@ -98,6 +98,55 @@ __attribute__((unused)) static bool scratch_holds(const char *path, const void *
 	return sb.len == len && !memcmp(strbuf_text(&sb), data, len);
 }
 
+/* Runs a shell command, which must succeed. */
+__attribute__((unused)) static void scratch_run(const char *fmt, ...) PRINTF_LIKE(1, 2);
+__attribute__((unused)) static void scratch_run(const char *fmt, ...)
+{
+	char command[4096];
+	int status;
+	va_list ap;
+	pid_t pid;
+
+	va_start(ap, fmt);
+	MUST(vsnprintf(command, sizeof(command), fmt, ap) < (int)sizeof(command));
+	va_end(ap);
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	MUST(waitpid(pid, &status, 0) == pid && !status);
+}
+
+/* A process in which take(userdata) was true, and which stays until it is killed: it holds what that took. */
+__attribute__((unused)) static pid_t scratch_hold(bool (*take)(void *userdata), void *userdata)
+{
+	char byte = 0;
+	int ends[2];
+	pid_t pid;
+
+	MUST(!pipe2(ends, O_CLOEXEC));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		byte = take(userdata) ? 'y' : 'n';
+		(void)!write(ends[1], &byte, 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ends[1]);
+	MUST(read(ends[0], &byte, 1) == 1 && byte == 'y');
+	(void)close(ends[0]);
+	return pid;
+}
+
+__attribute__((unused)) static void scratch_let_go(pid_t pid)
+{
+	MUST(!kill(pid, SIGKILL));
+	MUST(waitpid(pid, NULL, 0) == pid);
+}
+
 /* As root: files can't be forbidden to root, so the process goes on as nobody, who owns path; until scratch_come_back(). */
 __attribute__((unused)) static void scratch_be_nobody(const char *path)
 {

@@ -332,29 +332,13 @@ static void test_rotated(void)
 /* ---- locks ---------------------------------------------------------------------------------- */
 
 /* A process that has the file open until it is killed. */
-static pid_t start_writer(void)
+static bool write_csv(void *userdata)
 {
-	int ends[2];
-	char byte;
-	pid_t pid;
+	CsvFile *file;
+	CsvStart start;
+	uint64_t cut;
 
-	MUST(!pipe2(ends, O_CLOEXEC));
-	pid = fork();
-	MUST(pid >= 0);
-	if (!pid) {
-		CsvFile *file;
-		CsvStart start;
-		uint64_t cut;
-
-		byte = csvfile_open(PATH, NULL, 0, &file, &start, &cut, NULL) ? 'n' : 'y';
-		(void)!write(ends[1], &byte, 1);
-		for (;;)
-			(void)pause();
-	}
-	(void)close(ends[1]);
-	MUST(read(ends[0], &byte, 1) == 1 && byte == 'y');
-	(void)close(ends[0]);
-	return pid;
+	return !csvfile_open(PATH, NULL, 0, &file, &start, &cut, NULL);
 }
 
 static void test_lock(void)
@@ -364,7 +348,7 @@ static void test_lock(void)
 	pid_t pid;
 
 	scratch_empty();
-	pid = start_writer();
+	pid = scratch_hold(write_csv, NULL);
 	fails(NULL, -EBUSY, "another maillogsentinel is writing it (process",
 		"locked by another process");
 	scratch_append(PATH, some.data + csv_header().len, some.len - csv_header().len);
@@ -374,7 +358,7 @@ static void test_lock(void)
 	fails(&mark, -EBUSY, "another maillogsentinel is writing it (process",
 		"rotated, and locked by another process");
 	tap_ok(holds(PATH ".1", 3), "its rows stay");
-	MUST(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+	scratch_let_go(pid);
 	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "the lock ends with the process"));
 }
 

@@ -70,19 +70,6 @@ static void set_up(void)
 	MUST(!checkpoint_save("state.offset", &cp));
 }
 
-static void run(const char *command)
-{
-	pid_t pid = fork();
-	int status;
-
-	MUST(pid >= 0);
-	if (!pid) {
-		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	MUST(waitpid(pid, &status, 0) == pid && !status);
-}
-
 /* What is read, in short: "0-29" rows, "-122" bytes missing, "!" something else is said, "?" a line that is no row. */
 static int read_all(const CsvPlace *from, StrBuf *ret_text, CsvPlace *ret_place, Why *why)
 {
@@ -198,7 +185,7 @@ static void test_cases(void)
 		int r;
 
 		set_up();
-		run(cases[i].command);
+		scratch_run("%s", cases[i].command);
 		r = read_all(cases[i].from.number ? &cases[i].from : NULL, &text, &place, &why);
 		if (!tap_ok(r == expected && !strcmp(strbuf_text(&text), cases[i].expected), "%s",
 			    cases[i].what))

@@ -6,39 +6,18 @@
 
 #include <poll.h>
 
-/* A process that takes the lock, says so with a byte, and holds it until it is killed. */
-static pid_t start_holder(const char *path, const char *command)
+static bool lock_for_run(void *userdata)
 {
 	char holder[LOCK_HOLDER_MAX];
-	int ends[2], fd = -1;
-	char byte = 0;
-	pid_t pid;
+	int fd;
 
-	MUST(!pipe2(ends, O_CLOEXEC));
-	pid = fork();
-	MUST(pid >= 0);
-	if (!pid) {
-		byte = lock_take(path, command, &fd, holder) ? 'n' : 'y';
-		(void)!write(ends[1], &byte, 1);
-		for (;;)
-			(void)pause();
-	}
-	(void)close(ends[1]);
-	MUST(read(ends[0], &byte, 1) == 1 && byte == 'y');
-	(void)close(ends[0]);
-	return pid;
-}
-
-static void stop_holder(pid_t pid)
-{
-	MUST(!kill(pid, SIGKILL));
-	MUST(waitpid(pid, NULL, 0) == pid);
+	return !lock_take("lock", "run", &fd, holder);
 }
 
 static void test_other_process(void)
 {
 	char holder[LOCK_HOLDER_MAX] = "nobody", expected[LOCK_HOLDER_MAX];
-	pid_t pid = start_holder("lock", "run");
+	pid_t pid = scratch_hold(lock_for_run, NULL);
 	int fd = -1, r;
 
 	(void)snprintf(expected, sizeof(expected), "%ld run", (long)pid);
@@ -46,7 +25,7 @@ static void test_other_process(void)
 	if (!tap_ok(r == LOCK_HELD && fd == -1 && !strcmp(holder, expected),
 		    "the second process is told who has it"))
 		tap_note("%d '%s'", r, holder);
-	stop_holder(pid);
+	scratch_let_go(pid);
 	r = lock_take("lock", "extract", &fd, holder);
 	tap_ok(!r && fd >= 0, "it ends with kill -9 of the one who had it");
 	tap_ok(access("lock", F_OK) == 0, "the file stays");

@@ -30,27 +30,6 @@ typedef struct Model {
 	char did[64]; /* for an explanation */
 } Model;
 
-static void run(const char *fmt, ...) PRINTF_LIKE(1, 2);
-
-static void run(const char *fmt, ...)
-{
-	char command[256];
-	va_list ap;
-	pid_t pid;
-	int status;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	pid = fork();
-	MUST(pid >= 0);
-	if (!pid) {
-		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	MUST(waitpid(pid, &status, 0) == pid && !status);
-}
-
 static void wrong(Model *model, const char *what, uint64_t got, uint64_t expected)
 {
 	if (!model->failed)
@@ -140,7 +119,7 @@ static void rotate_csv(Model *model)
 	model->rotations++;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	run(rotate[how], n, n);
+	scratch_run(rotate[how], n, n);
 #pragma GCC diagnostic pop
 	if (model->calm && !model->failed)
 		check(model, record_look(model->record));
@@ -151,7 +130,7 @@ static void compress(Model *model)
 	unsigned n = random_below(model->random, model->rotations + 1);
 	const char *with = compressors[random_below(model->random, ARRAY_SIZE(compressors))];
 
-	run("for f in out.csv.%u archive-%u; do [ ! -f $f ] || %s -f $f; done", n, n, with);
+	scratch_run("for f in out.csv.%u archive-%u; do [ ! -f $f ] || %s -f $f; done", n, n, with);
 }
 
 /* Reads some or all of what is committed; sometimes it is killed before it has moved its bookmark. */
@@ -200,8 +179,9 @@ static void check_files(Model *model, uint64_t rows)
 	uint64_t twice = 0, missing = 0;
 
 	MUST(seen);
-	run("for f in out.csv* archive-*; do case $f in *.gz) zcat $f;; *.xz) xzcat $f;; *.zst) "
-	    "zstdcat -q $f;; 'archive-*') ;; *) cat $f;; esac; done >all");
+	scratch_run("for f in out.csv* archive-*; do case $f in *.gz) zcat $f;; *.xz) xzcat $f;; "
+		    "*.zst) "
+		    "zstdcat -q $f;; 'archive-*') ;; *) cat $f;; esac; done >all");
 	all = scratch_read("all");
 	for (const char *line = all.data; line && *line; line = strchr(line, '\n') + 1) {
 		uint64_t n = strtoull(line, NULL, 10);
@@ -289,7 +269,8 @@ static void test_elsewhere(Random *random)
 	record_free(model.record);
 	while (!model.failed && model.done < rows)
 		read_rows(&model);
-	run("mv there/out.csv out.csv.1; mv there/other.csv out.csv.2; mv other.csv out.csv.3");
+	scratch_run(
+		"mv there/out.csv out.csv.1; mv there/other.csv out.csv.2; mv other.csv out.csv.3");
 	check_files(&model, rows);
 	tap_ok(!model.failed && model.done == rows, "%" PRIu64 " rows in four places", rows);
 	free(model.config.paths.working_dir);
