@@ -54,11 +54,6 @@ static size_t find(const Warnings *warnings, const char *key)
 	return at;
 }
 
-bool warnings_has(const Warnings *warnings, const char *key)
-{
-	return find(warnings, key) < warnings->count;
-}
-
 static bool grow(Warnings *warnings)
 {
 	size_t size = MIN(2 * warnings->size + 8, (size_t)WARNINGS_MAX);

@@ -30,8 +30,6 @@ void warnings_raise(Warnings *warnings, LogLevel level, const char *key, int64_t
 /* It has ended, if it was there: then the sentence (NULL: none) is said, as information. */
 void warnings_clear(Warnings *warnings, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-bool warnings_has(const Warnings *warnings, const char *key);
-
 /* Forgets those whose key begins with prefix and that began before `before_us`, in silence. */
 void warnings_forget(Warnings *warnings, const char *prefix, int64_t before_us);
 

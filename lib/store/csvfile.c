@@ -39,11 +39,6 @@ const char *csvfile_path(const CsvFile *file)
 	return file->path;
 }
 
-uint64_t csvfile_length(const CsvFile *file)
-{
-	return file->length;
-}
-
 /* 0, -ESTALE when it has not the length that it was left with, -errno. */
 static int check_length(const CsvFile *file)
 {

@@ -71,9 +71,6 @@ int csvfile_open_next(CsvFile *file, const FileMark *committed, uint64_t begin, 
 /* Goes on in the file that next has open, and whose own buffer has been flushed, with the buffer of this one. */
 void csvfile_replace(CsvFile *file, CsvFile *next_take);
 
-/* How long it is without what is in the buffer. */
-uint64_t csvfile_length(const CsvFile *file);
-
 /* Makes what was flushed durable. 0 or -errno. */
 int csvfile_sync(CsvFile *file);
 
