@@ -160,12 +160,15 @@ static ssize_t write_without_sigpipe(const void *data, size_t len)
 }
 
 /* Whether it is written. A reader that is only slow gets time once, one that has stopped does not stop the program. */
-static bool write_stderr_line(const char *prefix, const char *text)
+static bool write_stderr_line(LogLevel level, const char *text)
 {
 	struct pollfd stderr_poll = {.fd = STDERR_FILENO, .events = POLLOUT};
 
 	strbuf_reset(&self.line);
-	strbuf_appendf(&self.line, PROGRAM ": %s%s\n", prefix, text);
+	if (getenv(LOG_PRIORITIES_VARIABLE))
+		strbuf_appendf(&self.line, "<%d>%s\n", levels[level].priority, text);
+	else
+		strbuf_appendf(&self.line, PROGRAM ": %s%s\n", levels[level].prefix, text);
 	if (strbuf_error(&self.line))
 		return false;
 	if (poll(&stderr_poll, 1, self.stderr_lost ? 0 : STDERR_WAIT_MS) != 1)
@@ -180,13 +183,13 @@ static void to_stderr(LogLevel level, const char *text)
 
 		(void)snprintf(note, sizeof(note), "%" PRIu64 " message%s before this one got lost",
 			self.stderr_lost, self.stderr_lost == 1 ? "" : "s");
-		if (!write_stderr_line(levels[LOG_LEVEL_WARNING].prefix, note)) {
+		if (!write_stderr_line(LOG_LEVEL_WARNING, note)) {
 			self.stderr_lost++;
 			return;
 		}
 		self.stderr_lost = 0;
 	}
-	if (!write_stderr_line(levels[level].prefix, text))
+	if (!write_stderr_line(level, text))
 		self.stderr_lost++;
 }
 

@@ -6,7 +6,8 @@
  * "warning: " or "debug: " before the text of those levels; an error says what failed and why, and needs no word for it),
  * and beside it the optional log_file, rotated by size. The only module with global state besides main. Text that came
  * from outside is escaped here: control bytes and what is not UTF-8 appear as \xHH, so a message can't forge a line or reach
- * a terminal. A message longer than LOG_MESSAGE_MAX is cut.
+ * a terminal. A message longer than LOG_MESSAGE_MAX is cut. With LOG_PRIORITIES_VARIABLE in the environment a line on stderr is "<N>text",
+ * N being syslog(3)'s priority: so the service knows the levels of what its jobs say.
  *
  * Logging never fails and never stops the program: a stderr that nobody reads or a full disk loses messages, which are counted, and
  * the count is told when it works again. errno stays as it is.
@@ -24,6 +25,8 @@ typedef enum LogLevel {
 
 /* A line on stderr is one write of at most PIPE_BUF bytes, so that a pipe takes it whole or not at all. */
 #define LOG_MESSAGE_MAX 4000
+
+#define LOG_PRIORITIES_VARIABLE "MAILLOGSENTINEL_LOG_PRIORITIES"
 
 typedef struct LogOptions {
 	LogLevel level;

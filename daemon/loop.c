@@ -5,6 +5,7 @@
 #include "daemon/log.h"
 
 #include <ev.h>
+#include <sys/wait.h>
 
 typedef struct FdWatcher {
 	ev_io io; /* first: libev hands it back */
@@ -31,6 +32,13 @@ struct LoopTimer {
 	ev_timer timer;
 	Loop *loop;
 	LoopFunction function;
+	void *userdata;
+};
+
+struct LoopChild {
+	ev_child child;
+	Loop *loop;
+	LoopChildFunction function;
 	void *userdata;
 };
 
@@ -210,6 +218,45 @@ void loop_timer_set(LoopTimer *timer, int64_t delay_ms)
 bool loop_timer_is_set(LoopTimer *timer)
 {
 	return ev_is_active(&timer->timer);
+}
+
+static void on_child(struct ev_loop *ev, ev_child *child, int events)
+{
+	LoopChild *own = (LoopChild *)child;
+
+	/* It also comes when a tracer stops the process. */
+	if (!WIFEXITED(child->rstatus) && !WIFSIGNALED(child->rstatus))
+		return;
+	ev_child_stop(ev, child);
+	own->function(own->userdata, child->rstatus);
+}
+
+int loop_child_new(Loop *loop, LoopChildFunction function, void *userdata, LoopChild **ret_child)
+{
+	LoopChild *child = calloc(1, sizeof(*child));
+
+	if (!child)
+		return -ENOMEM;
+	child->loop = loop;
+	child->function = function;
+	child->userdata = userdata;
+	ev_init(&child->child, on_child);
+	*ret_child = child;
+	return 0;
+}
+
+void loop_child_free(LoopChild *child)
+{
+	if (!child)
+		return;
+	ev_child_stop(child->loop->ev, &child->child);
+	free(child);
+}
+
+void loop_child_watch(LoopChild *child, pid_t pid)
+{
+	ev_child_set(&child->child, pid, 0);
+	ev_child_start(child->loop->ev, &child->child);
 }
 
 uint64_t loop_now_ms(void)

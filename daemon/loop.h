@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The event loop: the only place that knows libev. Descriptors, timers and signals call back with
+ * The event loop: the only place that knows libev. Descriptors, timers, signals and processes call back with
  * the owner's userdata; everything happens in one thread.
  */
 
@@ -10,12 +10,14 @@
 
 typedef struct Loop Loop;
 typedef struct LoopTimer LoopTimer;
+typedef struct LoopChild LoopChild;
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
 typedef void (*LoopFdFunction)(void *userdata, int fd, unsigned events);
 typedef void (*LoopFunction)(void *userdata);
 typedef void (*LoopSignalFunction)(void *userdata, int signal);
+typedef void (*LoopChildFunction)(void *userdata, int status);
 
 /* The default loop; one per process. 0 or -ENOMEM. */
 int loop_new(Loop **ret_loop);
@@ -40,6 +42,17 @@ DEFINE_CLEANUP(LoopTimer *, loop_timer_freep, loop_timer_free)
 /* Once, in delay_ms from now; 0: in the next round of the loop; negative: never. Replaces what was set. */
 void loop_timer_set(LoopTimer *timer, int64_t delay_ms);
 bool loop_timer_is_set(LoopTimer *timer);
+
+/*
+ * Calls back with the wait status when the process has ended, which it is told later: what can fail is done before there is one. The
+ * loop reaps every child of this process, so a process that nobody watches has no status. 0 or -ENOMEM.
+ */
+int loop_child_new(Loop *loop, LoopChildFunction function, void *userdata, LoopChild **ret_child);
+void loop_child_free(LoopChild *child);
+DEFINE_CLEANUP(LoopChild *, loop_child_freep, loop_child_free)
+
+/* The process that was just started: the loop has not run since. */
+void loop_child_watch(LoopChild *child, pid_t pid);
 
 /* CLOCK_MONOTONIC, fresh. */
 uint64_t loop_now_ms(void);
