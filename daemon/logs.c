@@ -230,11 +230,8 @@ int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_u
 {
 	TailCallbacks callbacks = {on_notice, logs, logs->moment, is_anothers};
 	Source *source = NULL;
-	Tail *tail;
-	int r = tail_new(path, state, seen_us, &callbacks, &tail);
+	int r = source_new_log(path, state, seen_us, year, &callbacks, &source);
 
-	if (!r)
-		r = source_new_tail(tail, state->after_us, year, &source);
 	return r < 0 ? r
 		     : add_source(
 			       logs, source, state->has_position ? state->position.written_us : 0);
@@ -245,59 +242,25 @@ void logs_take_back(Logs *logs)
 	source_free(logs->logs[--logs->count].source);
 }
 
-static int add_journal(Logs *logs, const JournalOptions *options)
-{
-	JournalCallbacks callbacks = {.notice = on_notice, .userdata = logs};
-	Source *source = NULL;
-	Journal *journal;
-	int r = journal_new(options, &callbacks, &journal);
-
-	if (!r)
-		r = source_new_journal(journal, &source);
-	return r < 0 ? r : add_source(logs, source, 0);
-}
-
 int logs_add_journal(Logs *logs, const char *path, const LogState *state)
 {
-	JournalOptions options = {.path = path, .follow = logs->options.follow};
+	JournalOptions options = {.path = path,
+		.cursor = state->cursor,
+		.after_us = state->after_us,
+		.follow = logs->options.follow};
+	JournalCallbacks callbacks = {on_notice, logs};
+	Source *source = NULL;
+	int r = source_new_journal(&options, &callbacks, &source);
 
-	options.cursor = state->cursor;
-	options.after_us = state->after_us;
-	return add_journal(logs, &options);
-}
-
-/* Whether the file begins as a journal's does, or is a directory, which can only be one of journals. */
-static bool is_journal(int fd)
-{
-	static const char magic[8] = "LPKSHHRH";
-	char start[sizeof(magic)];
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return false;
-	return S_ISDIR(st.st_mode) ||
-	       (S_ISREG(st.st_mode) && pread(fd, start, sizeof(start), 0) == sizeof(start) &&
-		       !memcmp(start, magic, sizeof(magic)));
+	return r < 0 ? r : add_source(logs, source, 0);
 }
 
 int logs_add_file(Logs *logs, const char *name, int year)
 {
-	bool is_stdin = !strcmp(name, "-");
-	int r, fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-			     : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	TailCallbacks callbacks = {.notice = on_notice, .userdata = logs, .moment = logs->moment};
 	Source *source = NULL;
-	Tail *tail;
+	int r = source_new_file(name, year, &callbacks, &source);
 
-	if (fd < 0)
-		return -errno;
-	if (!is_stdin && is_journal(fd)) {
-		(void)close(fd);
-		return add_journal(logs, &(JournalOptions){.path = name});
-	}
-	r = tail_new_single(fd, is_stdin ? "standard input" : name, &callbacks, &tail);
-	if (!r)
-		r = source_new_tail(tail, 0, year, &source);
 	return r < 0 ? r : add_source(logs, source, 0);
 }
 

@@ -4,6 +4,9 @@
 #include "parse/lost.h"
 #include "parse/postfix.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 struct Source {
 	Tail *tail; /* NULL: it is the journal */
 	Journal *journal;
@@ -12,36 +15,69 @@ struct Source {
 	int64_t after_us;
 };
 
-/* 0 or -ENOMEM. */
-static int new_source(Tail *tail_take, Journal *journal_take, Source **ret_source)
+int source_new_log(const char *path, const LogState *state, int64_t seen_us, int year,
+	const TailCallbacks *callbacks, Source **ret_source)
 {
-	Source *source = calloc(1, sizeof(*source));
-
-	if (!source) {
-		tail_free(tail_take);
-		journal_free(journal_take);
-		return -ENOMEM;
-	}
-	source->tail = tail_take;
-	source->journal = journal_take;
-	*ret_source = source;
-	return 0;
-}
-
-int source_new_tail(Tail *tail_take, int64_t after_us, int year, Source **ret_source)
-{
-	int r = new_source(tail_take, NULL, ret_source);
+	_cleanup_(source_freep) Source *source = calloc(1, sizeof(*source));
+	int r = source ? tail_new(path, state, seen_us, callbacks, &source->tail) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	(*ret_source)->after_us = after_us;
-	(*ret_source)->stamps.year = year;
+	source->after_us = state->after_us;
+	source->stamps.year = year;
+	*ret_source = TAKE(source);
 	return 0;
 }
 
-int source_new_journal(Journal *journal_take, Source **ret_source)
+int source_new_journal(
+	const JournalOptions *options, const JournalCallbacks *callbacks, Source **ret_source)
 {
-	return new_source(NULL, journal_take, ret_source);
+	_cleanup_(source_freep) Source *source = calloc(1, sizeof(*source));
+	int r = source ? journal_new(options, callbacks, &source->journal) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	*ret_source = TAKE(source);
+	return 0;
+}
+
+/* Whether the file begins as a journal's does, or is a directory, which can only be one of journals. */
+static bool is_journal(int fd)
+{
+	static const char magic[8] = "LPKSHHRH";
+	char start[sizeof(magic)];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	return S_ISDIR(st.st_mode) ||
+	       (S_ISREG(st.st_mode) && pread(fd, start, sizeof(start), 0) == sizeof(start) &&
+		       !memcmp(start, magic, sizeof(magic)));
+}
+
+int source_new_file(const char *name, int year, const TailCallbacks *callbacks, Source **ret_source)
+{
+	_cleanup_(source_freep) Source *source = NULL;
+	bool is_stdin = !strcmp(name, "-");
+	_cleanup_close_ int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+					  : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (!is_stdin && is_journal(fd))
+		return source_new_journal(&(JournalOptions){.path = name},
+			&(JournalCallbacks){callbacks->notice, callbacks->userdata}, ret_source);
+	source = calloc(1, sizeof(*source));
+	if (!source)
+		return -ENOMEM;
+	r = tail_new_single(
+		take_fd(&fd), is_stdin ? "standard input" : name, callbacks, &source->tail);
+	if (r < 0)
+		return r;
+	source->stamps.year = year;
+	*ret_source = TAKE(source);
+	return 0;
 }
 
 void source_free(Source *source)

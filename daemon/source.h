@@ -14,12 +14,20 @@
 typedef struct Source Source;
 
 /*
- * Takes the tail, also on failure. Events up to after_us are passed over, until there is a later one: another source had them; 0: none.
- * year: of stamps that have none; 0: guess. 0 or -ENOMEM.
+ * The log that is followed as path, from where state says (tail_new()). Events up to its after_us are passed over, until there is a later
+ * one. year: of stamps that have none; 0: guess. 0 or -ENOMEM.
  */
-int source_new_tail(Tail *tail_take, int64_t after_us, int year, Source **ret_source);
-/* The same of a journal, which knows its after_us itself. */
-int source_new_journal(Journal *journal_take, Source **ret_source);
+int source_new_log(const char *path, const LogState *state, int64_t seen_us, int year,
+	const TailCallbacks *callbacks, Source **ret_source);
+
+/* The journal. As journal_new(). */
+int source_new_journal(
+	const JournalOptions *options, const JournalCallbacks *callbacks, Source **ret_source);
+
+/* One file ("-" is stdin) that is read to its end; it may be a journal's, or a directory of them. 0 or -errno. */
+int source_new_file(
+	const char *name, int year, const TailCallbacks *callbacks, Source **ret_source);
+
 void source_free(Source *source);
 DEFINE_CLEANUP(Source *, source_freep, source_free)
 
