@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/logs.h"
 
-#include "base/calendar.h"
 #include "daemon/log.h"
+#include "daemon/silence.h"
 #include "source/mount.h"
 #include "source/watch.h"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -16,7 +13,6 @@
 /* Written that long ago, and nobody was told: then there are no events. */
 #define EVENT_LATE_US ((int64_t)2 * 1000000)
 #define EVENTS_MISSED_MAX 2
-#define SMTPD_INTERVAL_US ((int64_t)60 * 1000000)
 
 #define MOVING_MS 2000
 #define REFUSED_MS 2000
@@ -44,15 +40,12 @@ typedef struct Log {
 	bool fs_known;
 	unsigned missed; /* checks in a row at which there was more to read and no event had come */
 	bool missing;    /* at the last check */
-	int64_t read_us; /* when lines were last read; 0: not yet */
-	int64_t silent_us;   /* since when no line has come, as far as is known */
-	int64_t no_smtpd_us; /* since when none of smtpd has come */
+	Silence silence;
 } Log;
 
 struct Logs {
 	Loop *loop;
 	LogsOptions options;
-	LocalZone zone;
 	Watch *watch; /* NULL: the poll must do */
 	Moment *moment;
 	Log *logs;
@@ -62,25 +55,17 @@ struct Logs {
 	bool starving;         /* some log is starved */
 };
 
-#define KEY_MAX (PATH_MAX + 16)
-
-/* The key of what there is to say of a log. Returns key. */
-static const char *make_key(char key[KEY_MAX], const char *what, const Log *log)
-{
-	(void)snprintf(key, KEY_MAX, "%s:%s", what, source_name(log->source));
-	return key;
-}
-
 /* By an event. */
 static void wake_log(Logs *logs, size_t index)
 {
 	Log *log = &logs->logs[index];
-	char key[KEY_MAX];
+	char key[WARNINGS_KEY_MAX];
 
 	log->idle = false;
 	if (log->missed >= EVENTS_MISSED_MAX)
-		warnings_clear(logs->options.warnings, make_key(key, "events", log),
-			"%s: events come", source_name(log->source));
+		warnings_clear(logs->options.warnings,
+			warnings_key(key, "events", source_name(log->source)), "%s: events come",
+			source_name(log->source));
 	log->missed = 0;
 }
 
@@ -153,16 +138,16 @@ static void unwatch_own(Logs *logs, Log *log)
 
 void logs_free(Logs *logs)
 {
-	char key[KEY_MAX];
+	char key[WARNINGS_KEY_MAX];
 
 	if (!logs)
 		return;
 	for (size_t i = 0; i < logs->count; i++) {
 		/* What only this object would clear; it is told anew where it lasts. */
-		warnings_clear(
-			logs->options.warnings, make_key(key, "unreadable", &logs->logs[i]), NULL);
-		warnings_clear(
-			logs->options.warnings, make_key(key, "events", &logs->logs[i]), NULL);
+		warnings_clear(logs->options.warnings,
+			warnings_key(key, "unreadable", logs_name(logs, i)), NULL);
+		warnings_clear(logs->options.warnings,
+			warnings_key(key, "events", logs_name(logs, i)), NULL);
 		unwatch_own(logs, &logs->logs[i]);
 		source_free(logs->logs[i].source);
 	}
@@ -205,10 +190,9 @@ static bool is_anothers(void *userdata, const char *path, uint64_t device, uint6
 	return false;
 }
 
-static int add_source(Logs *logs, Source *source_take, int64_t silent_us)
+static int add_source(Logs *logs, Source *source_take, int64_t written_us)
 {
 	Log *array = array_grow(logs->logs, logs->count, sizeof(*array));
-	int64_t now_us = loop_wall_us();
 
 	if (!array) {
 		source_free(source_take);
@@ -219,10 +203,9 @@ static int add_source(Logs *logs, Source *source_take, int64_t silent_us)
 		.source = source_take,
 		.tail = source_tail(source_take),
 		.own_fd = -1,
-		.silent_us = silent_us ? MIN(silent_us, now_us) : now_us,
-		.no_smtpd_us = now_us,
 		.missing = true, /* so that it is said at the first check */
 	};
+	silence_init(&array[logs->count - 1].silence, written_us, loop_wall_us());
 	return 0;
 }
 
@@ -349,7 +332,7 @@ void logs_wake(Logs *logs)
 
 int64_t logs_read_us(const Logs *logs, size_t index)
 {
-	return logs->logs[index].read_us;
+	return logs->logs[index].silence.read_us;
 }
 
 /* ---- what lasts ----------------------------------------------------------------------------- */
@@ -360,14 +343,14 @@ static void check_there(Logs *logs, Log *log, int64_t now_us)
 	const char *path = source_name(log->source);
 	struct stat st;
 	bool missing = log->tail && stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
-	char key[KEY_MAX];
+	char key[WARNINGS_KEY_MAX];
 
 	if (missing && log->missing)
 		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
-			make_key(key, "missing", log), now_us, "%s: is not there, waiting for it",
-			path);
+			warnings_key(key, "missing", path), now_us,
+			"%s: is not there, waiting for it", path);
 	else if (!missing)
-		warnings_clear(logs->options.warnings, make_key(key, "missing", log),
+		warnings_clear(logs->options.warnings, warnings_key(key, "missing", path),
 			"%s: is there now", path);
 	log->missing = missing;
 }
@@ -376,7 +359,7 @@ static void check_there(Logs *logs, Log *log, int64_t now_us)
 static void check_events(Logs *logs, Log *log, int64_t now_us)
 {
 	const char *path = source_name(log->source);
-	char key[KEY_MAX];
+	char key[WARNINGS_KEY_MAX];
 
 	/* It stays so until an event comes. */
 	if (log->missed >= EVENTS_MISSED_MAX)
@@ -389,38 +372,9 @@ static void check_events(Logs *logs, Log *log, int64_t now_us)
 	}
 	if (++log->missed == EVENTS_MISSED_MAX)
 		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
-			make_key(key, "events", log), now_us,
+			warnings_key(key, "events", path), now_us,
 			"%s: is written without an event, looking every %d s", path,
 			LOGS_POLL_SOON_MS / 1000);
-}
-
-static void check_silence(Logs *logs, Log *log, int64_t now_us)
-{
-	int64_t limit_us = (int64_t)logs->options.quiet_warning_ms * 1000;
-	const char *path = source_name(log->source);
-	char date[CALENDAR_MINUTE_MAX];
-	char key[KEY_MAX];
-
-	if (!limit_us)
-		return;
-	if (!log->missing && !log->held && now_us - log->silent_us >= limit_us) {
-		(void)calendar_format_minute(&logs->zone, log->silent_us, date);
-		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
-			make_key(key, "quiet", log), log->silent_us, "%s: no new line since %s",
-			path, date);
-		return;
-	}
-	warnings_clear(logs->options.warnings, make_key(key, "quiet", log),
-		log->missing ? NULL : "%s: lines come again", path);
-	if (log->read_us > log->no_smtpd_us && now_us - log->no_smtpd_us >= limit_us) {
-		(void)calendar_format_minute(&logs->zone, log->no_smtpd_us, date);
-		warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
-			make_key(key, "smtpd", log), log->no_smtpd_us,
-			"%s: lines, but none of Postfix's smtpd since %s", path, date);
-	} else if (now_us - log->no_smtpd_us < limit_us) {
-		warnings_clear(logs->options.warnings, make_key(key, "smtpd", log),
-			"%s: lines of smtpd come again", path);
-	}
 }
 
 void logs_check(Logs *logs, int64_t now_us)
@@ -433,7 +387,8 @@ void logs_check(Logs *logs, int64_t now_us)
 
 		check_there(logs, log, now_us);
 		check_events(logs, log, now_us);
-		check_silence(logs, log, now_us);
+		silence_check(&log->silence, logs_name(logs, i), !log->missing && !log->held,
+			logs->options.quiet_warning_ms, logs->options.warnings, now_us);
 		watch_error = watch_error ? watch_error : log->watch_error;
 		starved += log->starved;
 	}
@@ -533,7 +488,7 @@ static void watch_own(Logs *logs, Log *log)
 /* Where others can write past this kernel, events may come, but can't be relied on. */
 static void check_fs(Logs *logs, Log *log)
 {
-	char key[KEY_MAX];
+	char key[WARNINGS_KEY_MAX];
 
 	if (log->fs_known || tail_fd(log->tail) < 0)
 		return;
@@ -541,7 +496,7 @@ static void check_fs(Logs *logs, Log *log)
 	log->silent_fs = mount_silent_name(tail_fd(log->tail));
 	if (log->silent_fs)
 		warnings_raise(logs->options.warnings, LOG_LEVEL_INFO,
-			make_key(key, "file-system", log), loop_wall_us(),
+			warnings_key(key, "file-system", source_name(log->source)), loop_wall_us(),
 			"%s: is on %s, which does not tell what others write; looking every %d s",
 			source_name(log->source), log->silent_fs, LOGS_POLL_SOON_MS / 1000);
 }
@@ -589,24 +544,10 @@ static bool is_moving(Log *log, int result)
 	return loop_now_ms() - log->moving_ms < MOVING_MS;
 }
 
-/* Lines have come. To look for smtpd's once in a while will do. */
-static void note_lines(const Logs *logs, Log *log)
-{
-	int64_t interval_us = MIN((int64_t)logs->options.quiet_warning_ms * 250, SMTPD_INTERVAL_US);
-	int64_t now_us;
-
-	if (!source_has_lines(log->source))
-		return;
-	now_us = loop_wall_us();
-	log->read_us = log->silent_us = now_us;
-	if (now_us - log->no_smtpd_us >= interval_us && source_has_smtpd(log->source))
-		log->no_smtpd_us = now_us;
-}
-
 /* A new log belongs to root until whoever rotates has given it away: a moment like that is not worth a word. */
 static bool is_refused_for_now(Log *log, int error)
 {
-	if (error != -EACCES || !log->read_us || log->error) {
+	if (error != -EACCES || !log->silence.read_us || log->error) {
 		log->refused_ms = 0;
 		return false;
 	}
@@ -619,7 +560,7 @@ int logs_fill(Logs *logs, size_t index)
 {
 	Log *log = &logs->logs[index];
 	Why why = {""};
-	char key[KEY_MAX];
+	char key[WARNINGS_KEY_MAX];
 	int r;
 
 	if (source_has_lines(log->source))
@@ -629,13 +570,16 @@ int logs_fill(Logs *logs, size_t index)
 	if (is_moving(log, r))
 		return 0;
 	if (r >= 0 && log->error) {
-		warnings_clear(logs->options.warnings, make_key(key, "unreadable", log),
+		warnings_clear(logs->options.warnings,
+			warnings_key(key, "unreadable", source_name(log->source)),
 			"%s: can be read again", source_name(log->source));
 		log->error = 0;
 	}
 	if (!r) {
 		log->refused_ms = 0;
-		note_lines(logs, log);
+		if (source_has_lines(log->source))
+			silence_end(&log->silence, log->source, logs->options.quiet_warning_ms,
+				loop_wall_us());
 		return 0;
 	}
 	log->idle = true;
@@ -646,8 +590,8 @@ int logs_fill(Logs *logs, size_t index)
 	if (!is_refused_for_now(log, r)) {
 		if (r < 0)
 			warnings_raise(logs->options.warnings, LOG_LEVEL_WARNING,
-				make_key(key, "unreadable", log), loop_wall_us(),
-				"%s; waiting until it can be read", why.text);
+				warnings_key(key, "unreadable", source_name(log->source)),
+				loop_wall_us(), "%s; waiting until it can be read", why.text);
 		log->error = MIN(r, 0);
 	}
 	if (log->starved)

@@ -13,9 +13,6 @@
 #include "store/csv.h"
 
 #include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
-#include <sys/stat.h>
 
 #define COMMIT_INTERVAL_MS 1000        /* with new rows */
 #define COMMIT_QUIET_INTERVAL_MS 30000 /* without */
@@ -243,10 +240,10 @@ static void on_repeat_capped(void *userdata, const char *path)
 static void on_lost(void *userdata, const char *path, uint64_t count, uint64_t total)
 {
 	Session *session = userdata;
-	char key[PATH_MAX + 16];
+	char key[WARNINGS_KEY_MAX];
 
-	(void)snprintf(key, sizeof(key), "lost:suppressed:%s", path);
-	warnings_raise(session->callbacks.warnings, LOG_LEVEL_WARNING, key, loop_wall_us(),
+	warnings_raise(session->callbacks.warnings, LOG_LEVEL_WARNING,
+		warnings_key(key, "lost:suppressed", path), loop_wall_us(),
 		"%s: %" PRIu64
 		" messages were dropped by the system's logging because there were too "
 		"many (%" PRIu64 " since the first start); failed logins may have been among them",

@@ -7,8 +7,6 @@
 #include "daemon/log.h"
 #include "source/globs.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 struct Sources {
@@ -284,12 +282,12 @@ static void check_patterns(Sources *sources)
 {
 	Warnings *warnings = sources->options.warnings;
 	const char *fault = discover_fault(sources->discover);
-	char key[PATH_MAX + 16];
+	char key[WARNINGS_KEY_MAX];
 
 	for (char **name = sources->options.config->paths.mail_log; *name; name++) {
 		if (!globs_is_pattern(*name))
 			continue;
-		(void)snprintf(key, sizeof(key), "pattern:%s", *name);
+		(void)warnings_key(key, "pattern", *name);
 		if (has_match(sources, *name))
 			warnings_clear(warnings, key, "%s: matches a log now", *name);
 		else

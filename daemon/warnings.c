@@ -54,6 +54,12 @@ static size_t find(const Warnings *warnings, const char *key)
 	return at;
 }
 
+const char *warnings_key(char key[WARNINGS_KEY_MAX], const char *condition, const char *name)
+{
+	(void)snprintf(key, WARNINGS_KEY_MAX, "%s:%s", condition, name);
+	return key;
+}
+
 static bool grow(Warnings *warnings)
 {
 	size_t size = MIN(2 * warnings->size + 8, (size_t)WARNINGS_MAX);

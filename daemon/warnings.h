@@ -11,7 +11,10 @@
 #include "daemon/log.h"
 #include "state/status.h"
 
+#include <limits.h>
+
 #define WARNINGS_MAX STATUS_WARNINGS_MAX
+#define WARNINGS_KEY_MAX (PATH_MAX + 32)
 
 typedef struct Warnings Warnings;
 
@@ -19,6 +22,9 @@ typedef struct Warnings Warnings;
 int warnings_new(Warnings **ret_warnings);
 void warnings_free(Warnings *warnings);
 DEFINE_CLEANUP(Warnings *, warnings_freep, warnings_free)
+
+/* Makes the key of a condition of what has a name. Returns key. */
+const char *warnings_key(char key[WARNINGS_KEY_MAX], const char *condition, const char *name);
 
 /*
  * It lasts since since_us. If it is new, or its sentence is another one now, it is said in the program's log. The key's bytes may
