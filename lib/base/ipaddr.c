@@ -129,7 +129,10 @@ typedef struct SpecialRange {
 	const char *name;
 } SpecialRange;
 
-/* The IANA IPv4 and IPv6 special-purpose registries; the narrower range stands first. */
+/*
+ * The IANA IPv4 and IPv6 special-purpose registries as of 2025-10-09, and multicast; the narrower range stands first. What they
+ * call globally reachable is below.
+ */
 static const SpecialRange special_ranges[] = {
 	{IP_V4, 8, {0}, "this network (RFC 791)"},
 	{IP_V4, 8, {10}, "private (RFC 1918)"},
@@ -137,8 +140,14 @@ static const SpecialRange special_ranges[] = {
 	{IP_V4, 8, {127}, "loopback (RFC 1122)"},
 	{IP_V4, 16, {169, 254}, "link-local (RFC 3927)"},
 	{IP_V4, 12, {172, 16}, "private (RFC 1918)"},
+	{IP_V4, 29, {192, 0, 0}, "IPv4 service continuity (RFC 7335)"},
+	{IP_V4, 32, {192, 0, 0, 8}, "dummy address (RFC 7600)"},
+	{IP_V4, 32, {192, 0, 0, 9}, "Port Control Protocol anycast (RFC 7723)"},
+	{IP_V4, 32, {192, 0, 0, 10}, "TURN anycast (RFC 8155)"},
+	{IP_V4, 31, {192, 0, 0, 170}, "NAT64 discovery (RFC 7050)"},
 	{IP_V4, 24, {192, 0, 0}, "IETF protocol assignments (RFC 6890)"},
 	{IP_V4, 24, {192, 0, 2}, "documentation (RFC 5737)"},
+	{IP_V4, 32, {192, 88, 99, 2}, "6a44 relay anycast (RFC 6751)"},
 	{IP_V4, 16, {192, 168}, "private (RFC 1918)"},
 	{IP_V4, 15, {198, 18}, "benchmarking (RFC 2544)"},
 	{IP_V4, 24, {198, 51, 100}, "documentation (RFC 5737)"},
@@ -150,14 +159,35 @@ static const SpecialRange special_ranges[] = {
 	{IP_V6, 128, {[15] = 1}, "loopback (RFC 4291)"},
 	{IP_V6, 48, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, "local-use NAT64 (RFC 8215)"},
 	{IP_V6, 64, {0x01}, "discard-only (RFC 6666)"},
-	{IP_V6, 32, {0x20, 0x01, 0x0d, 0xb8}, "documentation (RFC 3849)"},
-	{IP_V6, 28, {0x20, 0x01, 0x00, 0x20}, "ORCHIDv2 (RFC 7343)"},
+	{IP_V6, 64, {0x01, [7] = 1}, "dummy prefix (RFC 9780)"},
 	{IP_V6, 48, {0x20, 0x01, 0x00, 0x02}, "benchmarking (RFC 5180)"},
+	{IP_V6, 32, {0x20, 0x01, 0x0d, 0xb8}, "documentation (RFC 3849)"},
 	{IP_V6, 20, {0x3f, 0xff}, "documentation (RFC 9637)"},
 	{IP_V6, 16, {0x5f}, "segment routing SIDs (RFC 9602)"},
 	{IP_V6, 7, {0xfc}, "unique local (RFC 4193)"},
 	{IP_V6, 10, {0xfe, 0x80}, "link-local (RFC 4291)"},
 	{IP_V6, 8, {0xff}, "multicast (RFC 4291)"},
+};
+
+/* With those of which the registries don't say, and 2001::/23, of most of whose used parts they say it. */
+static const SpecialRange reachable_ranges[] = {
+	{IP_V4, 24, {192, 31, 196}, "AS112 (RFC 7535)"},
+	{IP_V4, 24, {192, 52, 193}, "automatic multicast tunneling (RFC 7450)"},
+	{IP_V4, 24, {192, 88, 99}, "6to4 relay anycast (RFC 7526)"},
+	{IP_V4, 24, {192, 175, 48}, "AS112 (RFC 7534)"},
+	{IP_V6, 96, {0x00, 0x64, 0xff, 0x9b}, "NAT64 (RFC 6052)"},
+	{IP_V6, 32, {0x20, 0x01}, "Teredo (RFC 4380)"},
+	{IP_V6, 128, {0x20, 0x01, [3] = 1, [15] = 1}, "Port Control Protocol anycast (RFC 7723)"},
+	{IP_V6, 128, {0x20, 0x01, [3] = 1, [15] = 2}, "TURN anycast (RFC 8155)"},
+	{IP_V6, 128, {0x20, 0x01, [3] = 1, [15] = 3}, "DNS-SD registration anycast (RFC 9665)"},
+	{IP_V6, 32, {0x20, 0x01, 0x00, 0x03}, "automatic multicast tunneling (RFC 7450)"},
+	{IP_V6, 48, {0x20, 0x01, 0x00, 0x04, 0x01, 0x12}, "AS112 (RFC 7535)"},
+	{IP_V6, 28, {0x20, 0x01, 0x00, 0x10}, "ORCHID (RFC 4843)"},
+	{IP_V6, 28, {0x20, 0x01, 0x00, 0x20}, "ORCHIDv2 (RFC 7343)"},
+	{IP_V6, 28, {0x20, 0x01, 0x00, 0x30}, "drone remote ID (RFC 9374)"},
+	{IP_V6, 23, {0x20, 0x01}, "IETF protocol assignments (RFC 2928)"},
+	{IP_V6, 16, {0x20, 0x02}, "6to4 (RFC 3056)"},
+	{IP_V6, 48, {0x26, 0x20, 0x00, 0x4f, 0x80, 0x00}, "AS112 (RFC 7534)"},
 };
 
 static bool has_prefix(const uint8_t *bytes, const uint8_t *prefix, unsigned bits)
@@ -169,15 +199,22 @@ static bool has_prefix(const uint8_t *bytes, const uint8_t *prefix, unsigned bit
 	return !rest || !((bytes[whole] ^ prefix[whole]) >> (8 - rest));
 }
 
-const char *ipaddr_special_name(const IpAddr *addr)
+static const char *find_name(const SpecialRange *ranges, size_t count, const IpAddr *addr)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(special_ranges); i++) {
-		const SpecialRange *r = &special_ranges[i];
-
+	for (const SpecialRange *r = ranges; r < ranges + count; r++)
 		if (r->family == addr->family && has_prefix(addr->bytes, r->bytes, r->bits))
 			return r->name;
-	}
 	return NULL;
+}
+
+const char *ipaddr_special_name(const IpAddr *addr)
+{
+	return find_name(special_ranges, ARRAY_SIZE(special_ranges), addr);
+}
+
+const char *ipaddr_reachable_name(const IpAddr *addr)
+{
+	return find_name(reachable_ranges, ARRAY_SIZE(reachable_ranges), addr);
 }
 
 bool ipaddr_special_range(size_t i, IpAddr *ret_first, IpAddr *ret_last)
@@ -195,4 +232,28 @@ bool ipaddr_special_range(size_t i, IpAddr *ret_first, IpAddr *ret_last)
 		ret_last->bytes[bit / 8] |= bit < r->bits ? r->bytes[bit / 8] & mask : mask;
 	}
 	return true;
+}
+
+bool ipaddr_embedded_v4(const IpAddr *addr, IpAddr *ret_v4)
+{
+	static const struct {
+		uint8_t bits;
+		uint8_t prefix[12];
+		uint8_t at;   /* where the IPv4 address stands */
+		uint8_t flip; /* Teredo's stands there with all bits inverted, to pass through NATs */
+	} forms[] = {
+		{16, {0x20, 0x02}, 2, 0},
+		{96, {0x00, 0x64, 0xff, 0x9b}, 12, 0},
+		{32, {0x20, 0x01}, 12, 0xff},
+	};
+
+	for (size_t i = 0; addr->family == IP_V6 && i < ARRAY_SIZE(forms); i++) {
+		if (!has_prefix(addr->bytes, forms[i].prefix, forms[i].bits))
+			continue;
+		*ret_v4 = (IpAddr){.family = IP_V4};
+		for (size_t k = 0; k < 4; k++)
+			ret_v4->bytes[k] = addr->bytes[forms[i].at + k] ^ forms[i].flip;
+		return true;
+	}
+	return false;
 }

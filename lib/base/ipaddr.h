@@ -41,14 +41,26 @@ static inline bool ipaddr_equal(const IpAddr *a, const IpAddr *b)
 
 /*
  * The name of the special-purpose range (IANA registries of RFC 6890: private, loopback,
- * link-local, documentation, ...) that holds addr, such as "private (RFC 1918)"; NULL for an
- * address of the public Internet. Databases label such ranges with nonsense, so they are asked
- * only after this.
+ * link-local, documentation, ...; multicast) that holds addr, such as "private (RFC 1918)"; NULL
+ * for an address of the public Internet. Databases label such ranges with nonsense, so they are
+ * asked only after this.
  */
 const char *ipaddr_special_name(const IpAddr *addr);
+
+/*
+ * The same for the ranges of these registries that are part of the public Internet, such as "6to4
+ * (RFC 3056)" and "AS112 (RFC 7534)": what the databases say of them counts.
+ */
+const char *ipaddr_reachable_name(const IpAddr *addr);
 
 /*
  * The first and last address of the i-th such range (they overlap, in no order); false: there are
  * no more.
  */
 bool ipaddr_special_range(size_t i, IpAddr *ret_first, IpAddr *ret_last);
+
+/*
+ * Whether addr carries the IPv4 address of a client in it (6to4, Teredo, NAT64's well-known prefix)
+ * and which.
+ */
+bool ipaddr_embedded_v4(const IpAddr *addr, IpAddr *ret_v4);

@@ -8,7 +8,7 @@
 static const struct {
 	const char *text;
 	const char *canonical; /* NULL: not an address */
-	const char *special;   /* the first word of the special-purpose range */
+	const char *special; /* first word of the range's name; "+" before one that is reachable */
 } rows[] = {
 	{"192.0.2.7", "192.0.2.7", "documentation"},
 	{"::ffff:192.0.2.7", "192.0.2.7", "documentation"},
@@ -43,8 +43,61 @@ static const struct {
 	{"fd00::1", "fd00::1", "unique"},
 	{"fec0::1", "fec0::1", NULL},
 	{"ff02::1", "ff02::1", "multicast"},
-	{"64:ff9b::808:808", "64:ff9b::808:808", NULL},
+	{"64:ff9b::808:808", "64:ff9b::808:808", "+NAT64"},
+	{"64:ff9b::1:0:0", "64:ff9b::1:0:0", NULL},
 	{"64:ff9b:1::1", "64:ff9b:1::1", "local-use"},
+	{"64:ff9b:2::1", "64:ff9b:2::1", NULL},
+	{"100::7", "100::7", "discard-only"},
+	{"100:0:0:1::7", "100:0:0:1::7", "dummy"},
+	{"100:0:0:2::7", "100:0:0:2::7", NULL},
+	{"192.0.0.7", "192.0.0.7", "IPv4"},
+	{"192.0.0.8", "192.0.0.8", "dummy"},
+	{"192.0.0.9", "192.0.0.9", "Port"},
+	{"192.0.0.10", "192.0.0.10", "TURN"},
+	{"192.0.0.11", "192.0.0.11", "IETF"},
+	{"192.0.0.171", "192.0.0.171", "NAT64"},
+	{"192.0.0.172", "192.0.0.172", "IETF"},
+	{"192.0.1.0", "192.0.1.0", NULL},
+	{"192.31.195.255", "192.31.195.255", NULL},
+	{"192.31.196.1", "192.31.196.1", "+AS112"},
+	{"192.31.197.0", "192.31.197.0", NULL},
+	{"192.52.193.1", "192.52.193.1", "+automatic"},
+	{"192.88.99.1", "192.88.99.1", "+6to4"},
+	{"192.88.99.2", "192.88.99.2", "6a44"},
+	{"192.88.100.0", "192.88.100.0", NULL},
+	{"192.175.48.255", "192.175.48.255", "+AS112"},
+	{"192.175.49.0", "192.175.49.0", NULL},
+	{"198.20.0.0", "198.20.0.0", NULL},
+	{"198.51.99.255", "198.51.99.255", NULL},
+	{"198.51.100.0", "198.51.100.0", "documentation"},
+	{"203.0.113.255", "203.0.113.255", "documentation"},
+	{"203.0.114.0", "203.0.114.0", NULL},
+	{"255.255.255.254", "255.255.255.254", "reserved"},
+	{"2000::1", "2000::1", NULL},
+	{"2001::1", "2001::1", "+Teredo"},
+	{"2001:1::1", "2001:1::1", "+Port"},
+	{"2001:1::2", "2001:1::2", "+TURN"},
+	{"2001:1::3", "2001:1::3", "+DNS-SD"},
+	{"2001:1::4", "2001:1::4", "+IETF"},
+	{"2001:2::1", "2001:2::1", "benchmarking"},
+	{"2001:2:1::1", "2001:2:1::1", "+IETF"},
+	{"2001:3::1", "2001:3::1", "+automatic"},
+	{"2001:4:112::1", "2001:4:112::1", "+AS112"},
+	{"2001:1f::1", "2001:1f::1", "+ORCHID"},
+	{"2001:2f::1", "2001:2f::1", "+ORCHIDv2"},
+	{"2001:3f::1", "2001:3f::1", "+drone"},
+	{"2001:1ff::1", "2001:1ff::1", "+IETF"},
+	{"2001:200::1", "2001:200::1", NULL},
+	{"2001:db9::1", "2001:db9::1", NULL},
+	{"2002::1", "2002::1", "+6to4"},
+	{"2003::1", "2003::1", NULL},
+	{"2620:4f:8000::1", "2620:4f:8000::1", "+AS112"},
+	{"2620:4f:8001::1", "2620:4f:8001::1", NULL},
+	{"3fff:fff::1", "3fff:fff::1", "documentation"},
+	{"3fff:1000::1", "3fff:1000::1", NULL},
+	{"5f00::1", "5f00::1", "segment"},
+	{"fbff::1", "fbff::1", NULL},
+	{"febf::1", "febf::1", "link-local"},
 	{"", NULL, NULL},
 	{"unknown", NULL, NULL},
 	{"1.2.3", NULL, NULL},
@@ -166,11 +219,43 @@ static void test_special_ranges(void)
 		"a range ends where its prefix ends");
 }
 
+static void test_embedded(void)
+{
+	static const struct {
+		const char *text;
+		const char *inner; /* NULL: there is none */
+	} cases[] = {
+		{"2002:511e:6b18::1", "81.30.107.24"},
+		{"2002:c000:204:ffff:ffff:ffff:ffff:ffff", "192.0.2.4"},
+		{"64:ff9b::511e:6b18", "81.30.107.24"},
+		{"64:ff9b:1::511e:6b18", NULL}, /* where it stands is the site's choice */
+		{"2001:0:4136:e378:8000:63bf:3fff:fdd2", "192.0.2.45"}, /* RFC 4380's own */
+		{"2001:1::1", NULL},
+		{"2003::511e:6b18", NULL},
+		{"81.30.107.24", NULL},
+		{"32.2.81.30", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		IpAddr addr = {0}, inner = {0};
+		char text[IP_TEXT_MAX] = "";
+		bool found;
+
+		(void)ipaddr_parse(span_from_string(cases[i].text), &addr);
+		found = ipaddr_embedded_v4(&addr, &inner);
+		if (found)
+			ipaddr_format(&inner, text);
+		tap_ok(found == !!cases[i].inner && !strcmp(text, found ? cases[i].inner : ""),
+			"'%s' carries %s", cases[i].text,
+			cases[i].inner ? cases[i].inner : "no IPv4 address");
+	}
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char text[IP_TEXT_MAX] = "";
-		const char *special = NULL;
+		const char *special = NULL, *reachable = NULL, *expected = rows[i].special;
 		IpAddr addr;
 		int r = ipaddr_parse(span_from_string(rows[i].text), &addr);
 
@@ -181,16 +266,23 @@ int main(void)
 		if (!r) {
 			ipaddr_format(&addr, text);
 			special = ipaddr_special_name(&addr);
+			reachable = ipaddr_reachable_name(&addr);
 		}
 		tap_ok(!r && !strcmp(text, rows[i].canonical), "'%s' reads as %s", rows[i].text,
 			rows[i].canonical);
-		tap_ok(rows[i].special ? special && !strncmp(special, rows[i].special,
-							    strlen(rows[i].special))
-				       : !special,
-			"'%s' is %s", rows[i].text, rows[i].special ? rows[i].special : "public");
+		if (expected && *expected == '+')
+			tap_ok(!special && reachable &&
+					!strncmp(reachable, expected + 1, strlen(expected) - 1),
+				"'%s' is %s and public", rows[i].text, expected + 1);
+		else if (expected)
+			tap_ok(special && !strncmp(special, expected, strlen(expected)),
+				"'%s' is %s", rows[i].text, expected);
+		else
+			tap_ok(!special && !reachable, "'%s' is public", rows[i].text);
 	}
 	tap_ok(ipaddr_parse((Span){"1.2.3.4\0", 8}, &(IpAddr){0}) == -EINVAL, "NUL is refused");
 	test_against_inet_pton();
 	test_special_ranges();
+	test_embedded();
 	return tap_done();
 }
