@@ -114,10 +114,31 @@ int ipaddr_parse(Span text, IpAddr *ret_addr)
 	return 0;
 }
 
+/* By hand: inet_ntop(3) prints IPv4 through sprintf, and every row and answer holds an address. */
+static size_t format_v4(const uint8_t bytes[4], char *text)
+{
+	char *p = text;
+
+	for (size_t i = 0; i < 4; i++) {
+		unsigned value = bytes[i];
+
+		if (i)
+			*p++ = '.';
+		if (value >= 100)
+			*p++ = (char)('0' + value / 100);
+		if (value >= 10)
+			*p++ = (char)('0' + value / 10 % 10);
+		*p++ = (char)('0' + value % 10);
+	}
+	*p = '\0';
+	return (size_t)(p - text);
+}
+
 size_t ipaddr_format(const IpAddr *addr, char text[IP_TEXT_MAX])
 {
-	if (addr->family == IP_UNKNOWN || !inet_ntop(addr->family == IP_V4 ? AF_INET : AF_INET6,
-						  addr->bytes, text, IP_TEXT_MAX))
+	if (addr->family == IP_V4)
+		return format_v4(addr->bytes, text);
+	if (addr->family == IP_UNKNOWN || !inet_ntop(AF_INET6, addr->bytes, text, IP_TEXT_MAX))
 		memcpy(text, "unknown", sizeof("unknown"));
 	return strlen(text);
 }

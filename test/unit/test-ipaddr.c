@@ -201,6 +201,27 @@ static void test_against_inet_pton(void)
 	tap_ok(!wrong, "300,000 random texts are read as inet_pton(3) reads them");
 }
 
+static void test_against_inet_ntop(void)
+{
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < 200000 && wrong < 10; i++) {
+		IpAddr addr = {.family = i % 2 ? IP_V4 : IP_V6};
+		char got[IP_TEXT_MAX], expected[IP_TEXT_MAX];
+		size_t len;
+
+		for (size_t k = 0; k < (i % 2 ? 4 : 16); k++)
+			addr.bytes[k] = random_below(3) ? (uint8_t)random_below(256) : 0;
+		len = ipaddr_format(&addr, got);
+		(void)inet_ntop(i % 2 ? AF_INET : AF_INET6, addr.bytes, expected, sizeof(expected));
+		if (!strcmp(got, expected) && len == strlen(expected))
+			continue;
+		tap_note("%s in place of %s", got, expected);
+		wrong++;
+	}
+	tap_ok(!wrong, "200,000 random addresses are written as inet_ntop(3) writes them");
+}
+
 static void test_special_ranges(void)
 {
 	IpAddr first, last;
@@ -282,6 +303,7 @@ int main(void)
 	}
 	tap_ok(ipaddr_parse((Span){"1.2.3.4\0", 8}, &(IpAddr){0}) == -EINVAL, "NUL is refused");
 	test_against_inet_pton();
+	test_against_inet_ntop();
 	test_special_ranges();
 	test_embedded();
 	return tap_done();
