@@ -4,8 +4,8 @@
 #include "daemon/command.h"
 #include "daemon/databases.h"
 #include "daemon/log.h"
+#include "daemon/words.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 enum { OPTION_JSON };
@@ -17,119 +17,287 @@ static const CommandOption options[] = {
 
 /* The longest number with its prefix: AS4294967295. */
 #define ASN_TEXT_MAX 13
-#define MISSING "N/A"
+#define MISSING SPAN_LITERAL("N/A")
 
-typedef struct Answer {
-	char ip[IP_TEXT_MAX];
-	GeoRecord place;
-	const char *special; /* name of the range, or NULL */
-} Answer;
+enum { COLUMN_IP, COLUMN_COUNTRY, COLUMN_ASN, COLUMN_LAST };
 
-/* Width of the columns before the last one. */
-typedef struct Widths {
-	int ip, country, asn;
-} Widths;
+/* Texts of the columns before the last one. */
+typedef struct Cells {
+	char ip[IP_TEXT_MAX], asn[ASN_TEXT_MAX];
+	Span text[COLUMN_LAST];
+} Cells;
 
-static const char *format_country(const Answer *answer)
+typedef struct Lookup {
+	const GeoDb *geodb;
+	StrBuf out;
+	/* Of the columns; they only grow, so that a table of unknown length is aligned as well as it can be while it is written. */
+	size_t widths[COLUMN_LAST];
+	bool json;
+	bool header; /* is still to come */
+	bool failed;
+} Lookup;
+
+/* The longest that most are: what comes from stdin is not known before. */
+static const size_t usual_widths[COLUMN_LAST] = {
+	[COLUMN_IP] = sizeof("255.255.255.255") - 1,
+	[COLUMN_COUNTRY] = sizeof("N/A") - 1,
+	[COLUMN_ASN] = sizeof("AS400000") - 1,
+};
+
+static const Span header[] = {
+	[COLUMN_IP] = SPAN_LITERAL("ADDRESS"),
+	[COLUMN_COUNTRY] = SPAN_LITERAL("COUNTRY"),
+	[COLUMN_ASN] = SPAN_LITERAL("NETWORK"),
+	[COLUMN_LAST] = SPAN_LITERAL("ORGANISATION"),
+};
+
+/* ---- an answer -------------------------------------------------------------------------------- */
+
+static void fill_cells(const IpAddr *ip, const GeoRecord *place, Cells *cells)
 {
-	return *answer->place.country_code ? answer->place.country_code : MISSING;
-}
+	char *end = cells->asn + sizeof(cells->asn), *p = end;
 
-/* Returns its length. */
-static int format_asn(const Answer *answer, char text[ASN_TEXT_MAX])
-{
-	return answer->place.asn ? snprintf(text, ASN_TEXT_MAX, "AS%" PRIu32, answer->place.asn)
-				 : snprintf(text, ASN_TEXT_MAX, MISSING);
-}
-
-static Widths find_widths(const Answer *answers, size_t count)
-{
-	Widths widths = {0};
-
-	for (size_t i = 0; i < count; i++) {
-		char asn[ASN_TEXT_MAX];
-
-		widths.ip = MAX(widths.ip, (int)strlen(answers[i].ip));
-		widths.country = MAX(widths.country, (int)strlen(format_country(&answers[i])));
-		widths.asn = MAX(widths.asn, format_asn(&answers[i], asn));
+	cells->text[COLUMN_IP] = (Span){cells->ip, ipaddr_format(ip, cells->ip)};
+	cells->text[COLUMN_COUNTRY] =
+		*place->country_code ? span_from_string(place->country_code) : MISSING;
+	cells->text[COLUMN_ASN] = MISSING;
+	if (place->asn) {
+		for (uint32_t rest = place->asn; rest; rest /= 10)
+			*--p = (char)('0' + rest % 10);
+		*--p = 'S';
+		*--p = 'A';
+		cells->text[COLUMN_ASN] = (Span){p, (size_t)(end - p)};
 	}
-	return widths;
 }
 
-static void append_text(const Answer *answer, const Widths *widths, StrBuf *sb)
+static void widen(Lookup *l, const Span texts[COLUMN_LAST])
 {
-	char asn[ASN_TEXT_MAX];
-	Span last = answer->place.organisation;
-
-	if (answer->special)
-		last = span_from_string(answer->special);
-	else if (!last.data)
-		last = SPAN_LITERAL(MISSING);
-	(void)format_asn(answer, asn);
-	strbuf_appendf(sb, "%-*s  %-*s  %-*s  ", widths->ip, answer->ip, widths->country,
-		format_country(answer), widths->asn, asn);
-	utf8_append_escaped(sb, last);
-	strbuf_append_char(sb, '\n');
+	for (size_t i = 0; i < COLUMN_LAST; i++)
+		l->widths[i] = MAX(l->widths[i], texts[i].len);
 }
 
-static void append_json(const Answer *answer, StrBuf *sb)
+static void append_columns(Lookup *l, const Span texts[COLUMN_LAST])
 {
-	const GeoRecord *place = &answer->place;
+	widen(l, texts);
+	for (size_t i = 0; i < COLUMN_LAST; i++) {
+		size_t width = l->widths[i] + 2;
+		char *cell = strbuf_reserve(&l->out, width);
 
-	strbuf_append_string(sb, "{\"ip\":");
-	json_append_string(sb, span_from_string(answer->ip));
-	strbuf_append_string(sb, ",\"country_code\":");
+		if (!cell)
+			return;
+		memset(cell, ' ', width);
+		memcpy(cell, texts[i].data, texts[i].len);
+		l->out.len += width;
+	}
+}
+
+/* Who runs the network, and what the address is for where that is special. */
+static void append_last(const IpAddr *ip, const GeoRecord *place, StrBuf *sb)
+{
+	const char *name = ipaddr_special_name(ip);
+	char text[IP_TEXT_MAX];
+	IpAddr inner;
+
+	if (!name)
+		name = ipaddr_reachable_name(ip);
+	if (place->organisation.data)
+		utf8_append_escaped(sb, place->organisation);
+	else if (!name)
+		strbuf_append_span(sb, MISSING);
+	if (!name)
+		return;
+	if (place->organisation.data)
+		strbuf_append_string(sb, "; ");
+	strbuf_append_string(sb, name);
+	if (ipaddr_embedded_v4(ip, &inner)) {
+		(void)ipaddr_format(&inner, text);
+		strbuf_append_string(sb, " of ");
+		strbuf_append_string(sb, text);
+	}
+}
+
+static void append_text(Lookup *l, const IpAddr *ip, const GeoRecord *place)
+{
+	Cells cells;
+
+	if (l->header) {
+		append_columns(l, header);
+		strbuf_append_span(&l->out, header[COLUMN_LAST]);
+		strbuf_append_char(&l->out, '\n');
+		l->header = false;
+	}
+	fill_cells(ip, place, &cells);
+	append_columns(l, cells.text);
+	append_last(ip, place, &l->out);
+	strbuf_append_char(&l->out, '\n');
+}
+
+static void append_json(StrBuf *sb, const IpAddr *ip, const GeoRecord *place)
+{
+	char text[IP_TEXT_MAX];
+
+	strbuf_append_string(sb, "{\"ip\":\"");
+	strbuf_append(sb, text, ipaddr_format(ip, text));
+	strbuf_append_string(sb, "\",\"country_code\":");
 	json_append_string(
 		sb, *place->country_code ? span_from_string(place->country_code) : SPAN_MISSING);
+	strbuf_append_string(sb, ",\"asn\":");
 	if (place->asn)
-		strbuf_appendf(sb, ",\"asn\":%" PRIu32, place->asn);
+		strbuf_append_u64(sb, place->asn);
 	else
-		strbuf_append_string(sb, ",\"asn\":null");
+		strbuf_append_string(sb, "null");
 	strbuf_append_string(sb, ",\"aso\":");
 	json_append_string(sb, place->organisation);
 	strbuf_append_string(sb, "}\n");
 }
 
-static Answer find_answer(const GeoDb *geodb, const IpAddr *ip)
+static void answer(Lookup *l, const IpAddr *ip)
 {
-	Answer answer = {.special = ipaddr_special_name(ip)};
+	GeoRecord place;
 
-	(void)ipaddr_format(ip, answer.ip);
-	geodb_lookup(geodb, ip, &answer.place);
-	return answer;
+	geodb_lookup(l->geodb, ip, &place);
+	if (l->json)
+		append_json(&l->out, ip, &place);
+	else
+		append_text(l, ip, &place);
 }
 
-static int print(const Answer *answers, size_t count, bool json)
+/* ---- questions -------------------------------------------------------------------------------- */
+
+/* Also in brackets, as URLs and Postfix have it. */
+static int parse(Span word, IpAddr *ret_ip)
 {
-	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
-	Widths widths = find_widths(answers, count);
+	if (word.len > 2 && word.data[0] == '[' && word.data[word.len - 1] == ']')
+		word = (Span){word.data + 1, word.len - 2};
+	return ipaddr_parse(word, ret_ip);
+}
+
+/* Whether an address stands before the last c. */
+static bool is_address_and(Span word, char c)
+{
+	const char *at = memrchr(word.data, c, word.len);
+
+	return at && !parse((Span){word.data, (size_t)(at - word.data)}, &(IpAddr){0});
+}
+
+static void complain(Lookup *l, Span word, uint64_t line)
+{
+	const char *reason = "is not an IP address";
+	char where[40] = "", text[64];
+	size_t n = MIN(word.len, sizeof(text));
+
+	if (is_address_and(word, '/'))
+		reason = "is a network; which of its addresses?";
+	else if (is_address_and(word, '%'))
+		reason = "is an address and a zone; leave out what follows the address";
+	else if (is_address_and(word, ':'))
+		reason = "is an address and a port; leave out what follows the address";
+	if (line)
+		(void)snprintf(where, sizeof(where), "line %ju: ", (uintmax_t)line);
+	/* log_error takes strings; it escapes the rest. */
+	for (size_t i = 0; i < n; i++)
+		text[i] = word.data[i] ? word.data[i] : '?';
+	log_error("%s'%.*s%s' %s", where, (int)n, text, n < word.len ? "..." : "", reason);
+	l->failed = true;
+}
+
+/* Writes what there is. False: stdout takes no more, which main() reports. */
+static bool flush(Lookup *l)
+{
+	(void)fwrite(strbuf_text(&l->out), 1, l->out.len, stdout);
+	(void)fflush(stdout);
+	strbuf_reset(&l->out);
+	return !ferror(stdout);
+}
+
+/* 0, or -errno when stdin can't be read. */
+static int answer_stdin(Lookup *l)
+{
+	Words words;
+	int r = 0;
+
+	if (isatty(STDIN_FILENO))
+		log_info("type addresses; Ctrl-D ends");
+	for (words_init(&words, STDIN_FILENO); !r; r = words_fill(&words)) {
+		Span word;
+		IpAddr ip;
+
+		while (words_next(&words, &word)) {
+			if (!parse(word, &ip)) {
+				answer(l, &ip);
+			} else {
+				/* in its place among the answers, where both go to a terminal */
+				(void)flush(l);
+				complain(l, word, words.line);
+			}
+			if (l->out.len >= 65536 && !flush(l))
+				return 0;
+		}
+		if (strbuf_error(&l->out))
+			return strbuf_error(&l->out);
+		if (!flush(l))
+			return 0;
+	}
+	return r == WORDS_END ? 0 : r;
+}
+
+/* Gives the columns the widths that the answers to arguments will need. */
+static void measure(Lookup *l, size_t count, char **arguments)
+{
+	bool has_stdin = !count;
 
 	for (size_t i = 0; i < count; i++) {
-		if (json)
-			append_json(&answers[i], &text);
-		else
-			append_text(&answers[i], &widths, &text);
+		GeoRecord place;
+		Cells cells;
+		IpAddr ip;
+
+		has_stdin |= !strcmp(arguments[i], "-");
+		if (parse(span_from_string(arguments[i]), &ip) < 0)
+			continue;
+		geodb_lookup(l->geodb, &ip, &place);
+		fill_cells(&ip, &place, &cells);
+		widen(l, cells.text);
 	}
-	if (strbuf_error(&text))
-		return strbuf_error(&text);
-	/* main() reports what stdout could not take. */
-	(void)fwrite(strbuf_text(&text), 1, text.len, stdout);
-	return 0;
+	for (size_t i = 0; has_stdin && i < COLUMN_LAST; i++)
+		l->widths[i] = MAX(l->widths[i], usual_widths[i]);
+	/* For people: a program that reads the lines has no use for it. */
+	l->header = (count > 1 || has_stdin) && isatty(STDOUT_FILENO);
+	if (l->header)
+		widen(l, header);
+}
+
+static int answer_all(Lookup *l, size_t count, char **arguments)
+{
+	int r = 0;
+
+	if (!l->json)
+		measure(l, count, arguments);
+	for (size_t i = 0; i < count && !r; i++) {
+		Span argument = span_from_string(arguments[i]);
+		IpAddr ip;
+
+		if (span_equal_string(argument, "-"))
+			r = answer_stdin(l);
+		else if (parse(argument, &ip) < 0)
+			complain(l, argument, 0);
+		else
+			answer(l, &ip);
+	}
+	if (!count)
+		r = answer_stdin(l);
+	if (r < 0)
+		log_error("standard input: %s", strerror(-r));
+	return r;
 }
 
 static int lookup(const CommandInvocation *invocation)
 {
-	size_t count = 0, wanted = invocation->argument_count;
-	_cleanup_free_ Answer *answers = calloc(wanted, sizeof(*answers));
 	_cleanup_(config_freep) Config *config = NULL;
 	_cleanup_(geodb_freep) GeoDb *geodb = NULL;
+	Lookup l = {.out = STRBUF_INIT, .json = invocation->option[OPTION_JSON].count};
 	Why why = {""};
 	int r;
 
-	if (!answers) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
 	r = command_read_config(invocation, &config);
 	if (r)
 		return r;
@@ -138,26 +306,23 @@ static int lookup(const CommandInvocation *invocation)
 		log_error("%s", why.text);
 		return EXIT_FAILED;
 	}
-	for (size_t i = 0; i < wanted; i++) {
-		IpAddr ip;
-
-		if (ipaddr_parse(span_from_string(invocation->arguments[i]), &ip) < 0)
-			log_error("'%s' is not an IP address", invocation->arguments[i]);
-		else
-			answers[count++] = find_answer(geodb, &ip);
+	l.geodb = geodb;
+	r = answer_all(&l, invocation->argument_count, invocation->arguments);
+	if (strbuf_error(&l.out)) {
+		log_error("%s", strerror(-strbuf_error(&l.out)));
+		r = strbuf_error(&l.out);
 	}
-	r = print(answers, count, invocation->option[OPTION_JSON].count);
-	if (r < 0)
-		log_error("%s", strerror(-r));
-	return r < 0 || count < wanted ? EXIT_FAILED : EXIT_DONE;
+	/* main() reports what stdout could not take. */
+	(void)flush(&l);
+	strbuf_done(&l.out);
+	return r < 0 || l.failed ? EXIT_FAILED : EXIT_DONE;
 }
 
 const Command command_lookup = {
 	.name = "lookup",
-	.arguments = "ADDRESS...",
-	.arguments_min = 1,
+	.arguments = "[ADDRESS]...",
 	.arguments_max = SIZE_MAX,
 	.options = options,
-	.help = "say the country and the network of each ADDRESS",
+	.help = "say the country and the network of addresses",
 	.run = lookup,
 };
