@@ -36,6 +36,7 @@ declare -A foreign=(
 	[lzma.h]='lib/base/compress.c'
 	[zstd.h]='lib/base/compress.c'
 	[zstd_errors.h]='lib/base/compress.c'
+	[sha2.h]='lib/fetch/checksum.c'
 	[curl/curl.h]='lib/report/transport.c lib/fetch/download.c'
 	[sqlite3.h]='lib/store/sink-sqlite.c'
 	[libpq-fe.h]='lib/store/sink-pgsql.c'
@@ -46,7 +47,7 @@ declare -A foreign=(
 declare -A foreign_uses=([curl/curl.h]=2 [systemd/sd-daemon.h]=2 [systemd/sd-journal.h]=2)
 
 # what the C library and the kernel offer
-standard='^(assert|ctype|dirent|endian|errno|fcntl|fenv|fnmatch|getopt|glob|grp|ifaddrs|inttypes|langinfo|libgen|limits'
+standard='^(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fenv|fnmatch|getopt|glob|grp|ifaddrs|inttypes|langinfo|libgen|limits'
 standard+='|locale|malloc|math|netdb|paths|poll|pthread|pwd|regex|resolv|sched|search|setjmp|signal|spawn|stdalign|stdarg'
 standard+='|stdatomic|stdbool|stddef|stdint|stdio|stdio_ext|stdlib|stdnoreturn|string|strings|sysexits|syslog|termios|time'
 standard+='|uchar|unistd|wchar|wctype|arpa/[a-z]+|asm/[a-z]+|linux/[a-z_]+|net/[a-z]+|netinet/[a-z0-9]+|sys/[a-z]+)\.h$'
