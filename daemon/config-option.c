@@ -15,6 +15,7 @@ const ConfigGroup config_groups[] = {
 const size_t config_group_count = ARRAY_SIZE(config_groups);
 
 #define FIELD(field) offsetof(Config, field)
+#define RELEASE_URL "https://github.com/sapics/ip-location-db/releases/download/"
 
 const ConfigOption config_options[] = {
 	{"paths", "working_dir", CONFIG_PATH, FIELD(paths.working_dir), "/var/log/maillogsentinel",
@@ -44,11 +45,26 @@ const ConfigOption config_options[] = {
 		.may_be_empty = true,
 		.help = "Database of countries, MMDB or CSV; \"\" is db/user-country.mmdb in "
 			"state_dir."},
+	{"geolocation", "country_db_url", CONFIG_URLS, FIELD(geolocation.country_db_url),
+		RELEASE_URL "latest/user-country.mmdb",
+		.help = "Where update-db fetches it, or a list where a CSV comes in parts; \"\" is "
+			"nowhere."},
+	{"geolocation", "country_db_checksum_url", CONFIG_URLS,
+		FIELD(geolocation.country_db_checksum_url),
+		RELEASE_URL "checksum/user-country.mmdb.sha256",
+		.help = "Where its SHA-256 is, one for each URL or one for all; \"\" is nowhere."},
 
 	{"ASN_ASO", "asn_db_path", CONFIG_PATH, FIELD(asn_aso.asn_db_path), "",
 		.may_be_empty = true,
 		.help = "Database of networks, MMDB or CSV; \"\" is db/origin-asn.mmdb in "
 			"state_dir."},
+	{"ASN_ASO", "asn_db_url", CONFIG_URLS, FIELD(asn_aso.asn_db_url),
+		RELEASE_URL "latest/origin-asn.mmdb",
+		.help = "Where update-db fetches it, or a list where a CSV comes in parts; \"\" is "
+			"nowhere."},
+	{"ASN_ASO", "asn_db_checksum_url", CONFIG_URLS, FIELD(asn_aso.asn_db_checksum_url),
+		RELEASE_URL "checksum/origin-asn.mmdb.sha256",
+		.help = "Where its SHA-256 is, one for each URL or one for all; \"\" is nowhere."},
 
 	{"general", "log_level", CONFIG_LOG_LEVEL, FIELD(general.log_level), "INFO",
 		.help = "The least that is logged: DEBUG, INFO, WARNING or ERROR."},

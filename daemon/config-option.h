@@ -18,6 +18,7 @@ typedef enum ConfigType {
 	CONFIG_FILE_NAME,   /* char *, without a slash */
 	CONFIG_PATH,        /* char *, absolute */
 	CONFIG_PATHS,       /* char **, absolute; a string or a list of strings */
+	CONFIG_URLS,        /* char **, a string or a list of strings; "" and [] are none */
 	CONFIG_LOG_LEVEL,   /* int, a LogLevel */
 	CONFIG_SOURCE_TYPE, /* int, a SourceKind; "auto" is SOURCE_UNDECIDED */
 } ConfigType;

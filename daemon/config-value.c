@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "daemon/log.h"
+#include "fetch/url.h"
 #include "state/checkpoint.h"
 
 static void *field_of(const ConfigOption *option, Config *config)
@@ -38,7 +39,8 @@ void config_option_clear(const ConfigOption *option, Config *config)
 		*text = NULL;
 		break;
 	}
-	case CONFIG_PATHS: {
+	case CONFIG_PATHS:
+	case CONFIG_URLS: {
 		char ***texts = field_of(option, config);
 
 		free_texts(*texts);
@@ -109,6 +111,9 @@ static int wants(const ConfigOption *option, Why *ret_why)
 	_cleanup_strbuf_ StrBuf range = STRBUF_INIT;
 	const char *example = *option->fallback ? option->fallback : "/path/of/a/file";
 
+	if (option->type == CONFIG_URLS)
+		example = "https://example.org/db.csv";
+
 	switch (option->type) {
 	case CONFIG_BOOL: why_set(ret_why, "wants true or false"); break;
 	case CONFIG_NUMBER:
@@ -129,6 +134,7 @@ static int wants(const ConfigOption *option, Why *ret_why)
 		break;
 	case CONFIG_SOURCE_TYPE: why_set(ret_why, "wants \"auto\", \"file\" or \"journal\""); break;
 	case CONFIG_PATHS:
+	case CONFIG_URLS:
 		why_set(ret_why,
 			"wants a string such as \"%s\" or a list of strings such as [ \"%s\", "
 			"\"%s.2\" ]",
@@ -280,26 +286,42 @@ static int set_text(
 	return 0;
 }
 
-static int set_paths(
+static int check_url(const char *url, Why *ret_why)
+{
+	UrlScheme scheme;
+	Why why;
+
+	if (!url_check(url, &scheme, &why))
+		return 0;
+	why_set(ret_why, "\"%.200s\" %s", url, why.text);
+	return -EINVAL;
+}
+
+/* Of paths, or of URLs, of which there may be none. */
+static int set_list(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
 	char ***field = field_of(option, config), **copy;
+	size_t count = value->text_count;
+	bool urls = option->type == CONFIG_URLS;
 	int r = 0;
 
 	if (value->kind != CONFIG_VALUE_TEXT && value->kind != CONFIG_VALUE_TEXTS)
 		return wants(option, ret_why);
-	if (!value->text_count) {
+	if (urls && value->kind == CONFIG_VALUE_TEXT && !*value->texts[0])
+		count = 0;
+	if (!count && !urls) {
 		why_set(ret_why, "is an empty list");
 		return -EINVAL;
 	}
-	copy = calloc(value->text_count + 1, sizeof(*copy));
+	copy = calloc(count + 1, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
-	for (size_t i = 0; i < value->text_count && !r; i++) {
-		r = check_path(value->texts[i], ret_why);
+	for (size_t i = 0; i < count && !r; i++) {
+		r = (urls ? check_url : check_path)(value->texts[i], ret_why);
 		if (r)
 			break;
-		copy[i] = path_dup(value->texts[i]);
+		copy[i] = urls ? strdup(value->texts[i]) : path_dup(value->texts[i]);
 		if (!copy[i])
 			r = -ENOMEM;
 		for (size_t j = 0; j < i && !r; j++)
@@ -331,7 +353,8 @@ int config_option_set(
 	case CONFIG_DURATION: return set_duration(option, config, value, ret_why);
 	case CONFIG_LOG_LEVEL: return set_log_level(option, config, value, ret_why);
 	case CONFIG_SOURCE_TYPE: return set_source_type(option, config, value, ret_why);
-	case CONFIG_PATHS: return set_paths(option, config, value, ret_why);
+	case CONFIG_PATHS:
+	case CONFIG_URLS: return set_list(option, config, value, ret_why);
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
 	case CONFIG_PATH: return set_text(option, config, value, ret_why);
@@ -382,8 +405,8 @@ static void append_quoted(const char *text, StrBuf *sb)
 
 static void append_list(char *const *texts, StrBuf *sb)
 {
-	if (!texts[1]) {
-		append_quoted(texts[0], sb);
+	if (!texts[0] || !texts[1]) {
+		append_quoted(texts[0] ? texts[0] : "", sb);
 		return;
 	}
 	for (size_t i = 0; texts[i]; i++) {
@@ -417,7 +440,8 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;
-	case CONFIG_PATHS: append_list(*(char **const *)field, sb); break;
+	case CONFIG_PATHS:
+	case CONFIG_URLS: append_list(*(char **const *)field, sb); break;
 	}
 }
 

@@ -194,19 +194,88 @@ static void check_dns(Reader *reader)
 		"dns.%s", why.text);
 }
 
-static int complete_database_path(const Config *config, const char *name, char **path)
-{
-	_cleanup_free_ char *dir = NULL;
+/* One of the two databases, and the options that say where it is. */
+typedef struct Database {
+	const char *group, *url_key, *checksum_key;
+	const char *name; /* of the file, by default */
+	char **path, ***urls, ***checksum_urls;
+} Database;
 
-	if (**path)
-		return 0;
-	free(*path);
-	*path = NULL;
-	dir = file_join_dup(config->paths.state_dir, "db");
-	if (!dir)
+static size_t count_of(char *const *texts)
+{
+	size_t n = 0;
+
+	while (texts[n])
+		n++;
+	return n;
+}
+
+static void empty(char **texts)
+{
+	for (size_t i = count_of(texts); i > 0; i--) {
+		free(texts[i - 1]);
+		texts[i - 1] = NULL;
+	}
+}
+
+static unsigned line_of_option(const Reader *reader, const ConfigOption *option)
+{
+	return reader->config->lines[option - config_options];
+}
+
+static bool is_fallback(const ConfigOption *option, char *const *texts)
+{
+	return texts[0] && !texts[1] && !strcmp(texts[0], option->fallback);
+}
+
+/*
+ * What stands for "" and for what is not said. The default URLs are those of the default file: a file elsewhere, which another
+ * program may keep up to date, is left alone unless there is a URL for it. And the default checksums are those of the default URLs.
+ */
+static int complete_database(Reader *reader, const Database *database)
+{
+	const ConfigOption *url = config_option_find(database->group, database->url_key, NULL);
+	const ConfigOption *checksum =
+		config_option_find(database->group, database->checksum_key, NULL);
+	_cleanup_free_ char *dir = file_join_dup(reader->config->paths.state_dir, "db");
+	_cleanup_free_ char *path = dir ? file_join_dup(dir, database->name) : NULL;
+	size_t urls, checksums;
+
+	if (!path)
 		return -ENOMEM;
-	*path = file_join_dup(dir, name);
-	return *path ? 0 : -ENOMEM;
+	if (**database->path && strcmp(*database->path, path) != 0 && !line_of_option(reader, url))
+		empty(*database->urls);
+	if (!is_fallback(url, *database->urls) && !line_of_option(reader, checksum))
+		empty(*database->checksum_urls);
+	urls = count_of(*database->urls);
+	checksums = count_of(*database->checksum_urls);
+	if (checksums > 1 && checksums != urls)
+		config_mistakes_add(&reader->mistakes, line_of_option(reader, checksum),
+			"%s.%s: has %zu checksums for %zu URLs; wants one for each, or one for all",
+			database->group, database->checksum_key, checksums, urls);
+	if (!**database->path) {
+		free(*database->path);
+		*database->path = TAKE(path);
+	}
+	return 0;
+}
+
+static int complete_databases(Reader *reader)
+{
+	Config *config = reader->config;
+	const Database databases[] = {
+		{"geolocation", "country_db_url", "country_db_checksum_url", "user-country.mmdb",
+			&config->geolocation.country_db_path, &config->geolocation.country_db_url,
+			&config->geolocation.country_db_checksum_url},
+		{"ASN_ASO", "asn_db_url", "asn_db_checksum_url", "origin-asn.mmdb",
+			&config->asn_aso.asn_db_path, &config->asn_aso.asn_db_url,
+			&config->asn_aso.asn_db_checksum_url},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(databases) && !r; i++)
+		r = complete_database(reader, &databases[i]);
+	return r;
 }
 
 static int config_new(Config **ret_config)
@@ -274,11 +343,7 @@ int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
 		r = reader.error;
 	if (!r && !reader.mistakes.count) {
 		check_dns(&reader);
-		r = complete_database_path(
-			config, "user-country.mmdb", &config->geolocation.country_db_path);
-		if (!r)
-			r = complete_database_path(
-				config, "origin-asn.mmdb", &config->asn_aso.asn_db_path);
+		r = complete_databases(&reader);
 	}
 	if (!r)
 		r = reader.mistakes.error;
@@ -297,4 +362,11 @@ int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
 char *config_csv_path_dup(const Config *config)
 {
 	return file_join_dup(config->paths.working_dir, config->paths.csv_filename);
+}
+
+char *config_image_path_dup(const Config *config)
+{
+	_cleanup_free_ char *dir = file_join_dup(config->paths.state_dir, "db");
+
+	return dir ? file_join_dup(dir, "ip.image") : NULL;
 }

@@ -25,9 +25,12 @@ typedef struct Config {
 	} source;
 	struct {
 		char *country_db_path; /* absolute after loading: default state_dir/db/user-country.mmdb */
+		char **country_db_url;          /* NULL-terminated, none: it is not fetched */
+		char **country_db_checksum_url; /* none, one, or as many as there are URLs */
 	} geolocation;
 	struct {
 		char *asn_db_path; /* default state_dir/db/origin-asn.mmdb */
+		char **asn_db_url, **asn_db_checksum_url;
 	} asn_aso;
 	struct {
 		int log_level;  /* LogLevel of daemon/log.h */
@@ -71,3 +74,6 @@ void config_dump(const Config *config, StrBuf *sb);
 
 /* The full path of the CSV, heap memory; NULL when out of memory. */
 char *config_csv_path_dup(const Config *config);
+
+/* The full path of the image of the databases, heap memory; NULL when out of memory. */
+char *config_image_path_dup(const Config *config);

@@ -159,6 +159,27 @@ static const struct {
 	{"relative database", "geolocation: { country_db_path = \"x\"; };",
 		"1: geolocation.country_db_path: \"x\" does not start with /: a path must be "
 		"absolute"},
+	{"neither URL nor list", "ASN_ASO: { asn_db_url = 5; };",
+		"1: ASN_ASO.asn_db_url: wants a string such as \"https://example.org/db.csv\" or a "
+		"list of strings such as [ \"https://example.org/db.csv\", "
+		"\"https://example.org/db.csv.2\" ]"},
+	{"URLs that are none",
+		"geolocation: { country_db_url = \"ftp://h/x\";\ncountry_db_checksum_url = [ "
+		"\"https://h/a b\" ]; };",
+		"1: geolocation.country_db_url: \"ftp://h/x\" does not begin with https://, "
+		"http:// or file:///\n"
+		"2: geolocation.country_db_checksum_url: \"https://h/a b\" holds a blank, a "
+		"control byte or what is not ASCII; %HH stands for such a byte"},
+	{"an empty URL in a list", "ASN_ASO: { asn_db_url = [ \"https://h/x\", \"\" ]; };",
+		"1: ASN_ASO.asn_db_url: \"\" does not begin with https://, http:// or file:///"},
+	{"URL twice in a list", "ASN_ASO: { asn_db_url = [ \"https://h/x\", \"https://h/x\" ]; };",
+		"1: ASN_ASO.asn_db_url: \"https://h/x\" is listed twice"},
+	{"checksums that are too many",
+		"ASN_ASO: { asn_db_url = \"https://h/x\";\nasn_db_checksum_url = [ "
+		"\"https://h/1\", \"https://h/2\" ]; };",
+		"2: ASN_ASO.asn_db_checksum_url: has 2 checksums for 1 URLs; wants one for each, "
+		"or "
+		"one for all"},
 	{"name with a slash", "paths: { csv_filename = \"a/b\"; };",
 		"1: paths.csv_filename: \"a/b\" holds a slash: only a name is wanted here"},
 	{"name that is none", "paths: { csv_filename = \"..\"; };",
@@ -302,7 +323,52 @@ static const struct {
 	{"geolocation", "country_db_path", "\"\"",
 		"\"/var/lib/maillogsentinel/db/user-country.mmdb\""},
 	{"ASN_ASO", "asn_db_path", "\"/x\"", "\"/x\""},
+	{"geolocation", "country_db_url", "\"https://h/x\"", "\"https://h/x\""},
+	{"geolocation", "country_db_url", "\"\"", "\"\""},
+	{"geolocation", "country_db_url", "[]", "\"\""},
+	{"geolocation", "country_db_url", "[ \"https://h/x\", \"file:///y\" ]",
+		"[ \"https://h/x\", \"file:///y\" ]"},
+	{"ASN_ASO", "asn_db_checksum_url", "\"\"", "\"\""},
 };
+
+/* Which URLs are left of the defaults. */
+static void test_urls(void)
+{
+	static const struct {
+		const char *text;
+		bool url, checksum;
+	} rows[] = {
+		{"", true, true},
+		{"geolocation: { country_db_path = \"/x\"; };", false, false},
+		{"geolocation: { country_db_path = "
+		 "\"/var/lib/maillogsentinel/db/user-country.mmdb\"; };",
+			true, true},
+		{"geolocation: { country_db_path = \"/x\"; country_db_url = \"https://h/x\"; };",
+			true, false},
+		{"geolocation: { country_db_url = \"https://h/x\"; };", true, false},
+		{"geolocation: { country_db_url = \"\"; };", false, false},
+		{"geolocation: { country_db_url = \"https://h/x\"; country_db_checksum_url = "
+		 "\"https://h/s\"; };",
+			true, true},
+		{"geolocation: { country_db_checksum_url = \"\"; };", true, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(config_freep) Config *config = NULL;
+		_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+
+		if (!tap_ok(!load(rows[i].text, strlen(rows[i].text), &config, &errors),
+			    "URLs of '%s'", rows[i].text)) {
+			tap_note("%s", strbuf_text(&errors));
+			continue;
+		}
+		tap_ok(!config->geolocation.country_db_url[0] == !rows[i].url &&
+				!config->geolocation.country_db_checksum_url[0] ==
+					!rows[i].checksum,
+			"%s and %s", rows[i].url ? "a URL" : "none",
+			rows[i].checksum ? "a checksum" : "none");
+	}
+}
 
 static void test_values(void)
 {
@@ -347,6 +413,10 @@ static void test_defaults(void)
 			!strcmp(config->asn_aso.asn_db_path,
 				"/var/lib/maillogsentinel/db/origin-asn.mmdb"),
 		"databases are in state_dir");
+	tap_ok(config->geolocation.country_db_url[0] && config->asn_aso.asn_db_url[0] &&
+			config->geolocation.country_db_checksum_url[0] &&
+			config->asn_aso.asn_db_checksum_url[0],
+		"they have URLs and checksums");
 	tap_ok(config->general.log_level == LOG_LEVEL_INFO && !*config->general.log_file &&
 			config->general.log_file_max_bytes == 1 << 20 &&
 			config->general.log_file_backup_count == 5,
@@ -767,6 +837,7 @@ int main(void)
 	test_defaults();
 	test_texts();
 	test_values();
+	test_urls();
 	test_dump();
 	test_default_file();
 	test_files();
