@@ -32,6 +32,7 @@ declare -A foreign=(
 	[ares.h]='lib/enrich/rdns*.c'
 	[ares_dns.h]='lib/enrich/rdns*.c'
 	[maxminddb.h]='lib/enrich/geodb*.c'
+	[xxhash.h]='lib/base/digest.c'
 	[zlib.h]='lib/base/compress.c'
 	[lzma.h]='lib/base/compress.c'
 	[zstd.h]='lib/base/compress.c'

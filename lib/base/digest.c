@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/digest.h"
+
+#include <xxhash.h>
+
+struct Digest {
+	XXH3_state_t *state;
+};
+
+int digest_new(Digest **ret_digest)
+{
+	_cleanup_(digest_freep) Digest *digest = calloc(1, sizeof(*digest));
+
+	if (!digest)
+		return -ENOMEM;
+	digest->state = XXH3_createState();
+	if (!digest->state || XXH3_64bits_reset(digest->state) != XXH_OK)
+		return -ENOMEM;
+	*ret_digest = TAKE(digest);
+	return 0;
+}
+
+void digest_free(Digest *digest)
+{
+	if (!digest)
+		return;
+	(void)XXH3_freeState(digest->state);
+	free(digest);
+}
+
+void digest_add(Digest *digest, const void *data, size_t len)
+{
+	/* It fails for a missing state or missing data alone. */
+	if (len)
+		(void)XXH3_64bits_update(digest->state, data, len);
+}
+
+uint64_t digest_get(const Digest *digest)
+{
+	return XXH3_64bits_digest(digest->state);
+}
+
+uint64_t digest_bytes(const void *data, size_t len)
+{
+	return XXH3_64bits(data, len);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * XXH3 of 64 bits: a fast checksum of much data, against damage and for telling files apart. Unkeyed: who writes
+ * the data can make two that are alike. Tables of what attackers choose use base/hash.
+ */
+
+#include "base/base.h"
+
+/* Of bytes that come in pieces. */
+typedef struct Digest Digest;
+
+/* 0 or -ENOMEM. */
+int digest_new(Digest **ret_digest);
+void digest_free(Digest *digest);
+DEFINE_CLEANUP(Digest *, digest_freep, digest_free)
+
+void digest_add(Digest *digest, const void *data, size_t len);
+
+/* Of all that was added so far. */
+uint64_t digest_get(const Digest *digest);
+
+/* Of bytes that lie together. */
+uint64_t digest_bytes(const void *data, size_t len);
