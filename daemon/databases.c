@@ -4,6 +4,10 @@
 #include <sys/stat.h>
 
 #include "daemon/loop.h"
+#include "store/csv.h"
+
+/* What the pipeline writes of a place. */
+static const GeoText csv_text = {csv_append_place, CSV_PLACE_VERSION};
 
 static const char *existing(const char *path, const char *key, Warnings *warnings)
 {
@@ -21,12 +25,13 @@ static const char *existing(const char *path, const char *key, Warnings *warning
 
 int databases_open(const Config *config, Warnings *warnings, GeoDb **ret_geodb, Why *ret_why)
 {
-	const char *country =
-		existing(config->geolocation.country_db_path, "database:country", warnings);
-	const char *asn = existing(config->asn_aso.asn_db_path, "database:asn", warnings);
+	const GeoPaths paths = {{
+		existing(config->geolocation.country_db_path, "database:country", warnings),
+		existing(config->asn_aso.asn_db_path, "database:asn", warnings),
+	}};
 
-	if (country || asn)
-		return geodb_new(country, asn, ret_geodb, ret_why);
+	if (paths.path[GEO_COUNTRY] || paths.path[GEO_ASN])
+		return geodb_build(&paths, &csv_text, ret_geodb, ret_why);
 	*ret_geodb = NULL;
 	return 0;
 }

@@ -4,8 +4,6 @@
 #include "base/calendar.h"
 #include "store/csv.h"
 
-#include <inttypes.h>
-
 /* Counted since the entry before it of the same log. */
 typedef struct Since {
 	uint32_t lines, successes, outages, aborted, skipped;
@@ -259,15 +257,38 @@ int pipeline_read(Pipeline *pipeline, size_t index, uint64_t now_ms, int64_t wal
 	return 0;
 }
 
+/* One row, whole or not at all. 0 or -ENOMEM. */
+static int append_row(Pipeline *pipeline, const Entry *entry, const Row *row)
+{
+	const GeoDb *geodb = pipeline->options.geodb;
+	StrBuf *output = pipeline->options.output;
+	size_t before = output->len;
+	GeoRecord place;
+
+	do {
+		strbuf_truncate(output, before);
+		geodb_lookup(geodb, &entry->ip, &place);
+		if (place.text.data)
+			csv_append_row_with_place(output, row, place.text);
+		else
+			csv_append_row(output, row);
+		/* Where the database went away under the text, once more without it. */
+	} while (place.text.data && geodb_is_lost(geodb));
+	if (!strbuf_error(output))
+		return 0;
+	strbuf_truncate(output, before);
+	output->error = 0;
+	return -ENOMEM;
+}
+
 /* Rows of the entry, until all are there or the output is full. 0 or -ENOMEM: the last whole row is kept. */
 static int append_rows(Pipeline *pipeline, Entry *entry)
 {
-	char date[CALENDAR_MINUTE_MAX], ip[IP_TEXT_MAX], asn[11];
+	char date[CALENDAR_MINUTE_MAX], ip[IP_TEXT_MAX];
 	RdnsStatus status = entry->name ? rdns_entry_status(entry->name) : RDNS_OFF;
 	const char *text = pipeline->text + entry->text;
-	StrBuf *output = pipeline->options.output;
-	GeoRecord place;
 	Row row = {0};
+	int r;
 
 	if (entry->has_server)
 		row.field[COLUMN_SERVER] = (Span){text, entry->server_len};
@@ -279,22 +300,10 @@ static int append_rows(Pipeline *pipeline, Entry *entry)
 	if (status == RDNS_OK)
 		row.field[COLUMN_HOSTNAME] = span_from_string(rdns_entry_name(entry->name));
 	row.field[COLUMN_RDNS_STATUS] = span_from_string(rdns_status_text(status));
-	geodb_lookup(pipeline->options.geodb, &entry->ip, &place);
-	if (place.country_code[0])
-		row.field[COLUMN_COUNTRY_CODE] = span_from_string(place.country_code);
-	if (place.asn)
-		row.field[COLUMN_ASN] =
-			(Span){asn, (size_t)snprintf(asn, sizeof(asn), "%" PRIu32, place.asn)};
-	row.field[COLUMN_ASO] = place.organisation;
-	while (entry->done < entry->count && output->len < PIPELINE_OUTPUT_MAX) {
-		size_t before = output->len;
-
-		csv_append_row(output, &row);
-		if (strbuf_error(output)) {
-			output->len = before;
-			output->error = 0;
-			return -ENOMEM;
-		}
+	while (entry->done < entry->count && pipeline->options.output->len < PIPELINE_OUTPUT_MAX) {
+		r = append_row(pipeline, entry, &row);
+		if (r < 0)
+			return r;
 		entry->done++;
 		pipeline->rows++;
 	}

@@ -127,6 +127,13 @@ void strbuf_appendf(StrBuf *sb, const char *fmt, ...)
 	va_end(ap);
 }
 
+void strbuf_truncate(StrBuf *sb, size_t len)
+{
+	sb->len = len;
+	if (sb->data)
+		sb->data[len] = '\0';
+}
+
 void strbuf_consume(StrBuf *sb, size_t n)
 {
 	if (!n)

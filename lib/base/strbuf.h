@@ -41,6 +41,9 @@ void strbuf_append_u64(StrBuf *sb, uint64_t value);
 void strbuf_appendf(StrBuf *sb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void strbuf_vappendf(StrBuf *sb, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
+/* Keeps the first len bytes alone; there are as many. */
+void strbuf_truncate(StrBuf *sb, size_t len);
+
 /* Removes the first n bytes (n <= len). */
 void strbuf_consume(StrBuf *sb, size_t n);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "enrich/geodb-csv.h"
 
+#include "base/digest.h"
+
 #define BLOCK_SIZE ((size_t)256 * 1024)
 #define REJECTED_PER_MILLE_MAX 1
 #define FIELDS_MAX 5 /* one more than any row that is read needs, so that a surplus shows */
 
 typedef struct Reader {
 	GeoRows *rows;
+	Digest *digest;
 	uint64_t line;
 	uint64_t rejected_line; /* the first one, and why */
 	const char *rejected_reason;
@@ -284,6 +287,8 @@ static int read_lines(Reader *reader, int fd, Why *ret_why)
 		}
 		if (!n)
 			break;
+		digest_add(reader->digest, reader->block + kept, (size_t)n);
+		reader->rows->size_bytes += (uint64_t)n;
 		/* What a server sends with status 200 when it has no file. */
 		if (first && looks_like_markup(reader->block, (size_t)n)) {
 			why_set(ret_why, "this is an HTML or XML page, not a database");
@@ -312,17 +317,20 @@ int geodb_csv_read(int fd, GeoRows *rows, Why *ret_why)
 {
 	_cleanup_free_ char *block = malloc(GEODB_CSV_LINE_MAX + BLOCK_SIZE);
 	_cleanup_free_ char *unquoted = malloc(GEODB_CSV_LINE_MAX + BLOCK_SIZE);
+	_cleanup_(digest_freep) Digest *digest = NULL;
 	Reader reader = {.rows = rows, .block = block, .unquoted = unquoted};
 	uint64_t total;
-	int r;
+	int r = digest_new(&digest);
 
-	if (!block || !unquoted) {
+	if (r < 0 || !block || !unquoted) {
 		why_set(ret_why, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
+	reader.digest = digest;
 	r = read_lines(&reader, fd, ret_why);
 	if (r < 0)
 		return r;
+	rows->hash = digest_get(digest);
 	total = rows->rows + rows->rejected;
 	if (rows->rejected * 1000 > total * REJECTED_PER_MILLE_MAX) {
 		why_set(ret_why, "line %llu: %s (%llu of %llu rows are not understood)",

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "enrich/mmdb-check.h"
 
@@ -348,6 +349,7 @@ static int read_checked(int copy, MmdbFrame *frame, GeoRows *rows, Why *ret_why)
 		why_set(ret_why, "libmaxminddb can't open it: %s", MMDB_strerror(r));
 		return r == MMDB_OUT_OF_MEMORY_ERROR ? -ENOMEM : -EBADMSG;
 	}
+	rows->built_s = mmdb.metadata.build_epoch;
 	r = walk_database(&mmdb, frame, rows, ret_why);
 	MMDB_close(&mmdb);
 	return r;
@@ -366,6 +368,8 @@ int geodb_mmdb_read(int fd, off_t size, GeoRows *rows, Why *ret_why)
 		if (bytes == MAP_FAILED) {
 			r = -errno;
 		} else {
+			rows->size_bytes = (uint64_t)size;
+			rows->hash = digest_bytes(bytes, (size_t)size);
 			r = mmdb_frame_init(&frame, bytes, (size_t)size, &why);
 			if (!r)
 				r = read_checked(copy, &frame, rows, &why);

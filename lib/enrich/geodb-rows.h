@@ -7,21 +7,19 @@
  * (ASN and organisation).
  */
 
+#include "enrich/geodb.h"
 #include "enrich/intern.h"
 #include "enrich/ipsegments.h"
-
-typedef enum GeoKind {
-	GEO_COUNTRY,
-	GEO_ASN,
-} GeoKind;
 
 #define GEO_ORGANISATION_MAX 255
 
 typedef struct GeoRows {
 	GeoKind kind;
 	IpSegments v4, v6;
-	Intern networks;         /* 0 is the unknown network */
-	uint64_t rows, rejected; /* rows or networks read; rows skipped */
+	Intern networks;           /* 0 is the unknown network */
+	uint64_t rows, rejected;   /* rows or networks read; rows skipped */
+	uint64_t size_bytes, hash; /* of the bytes that were read */
+	uint64_t built_s;          /* what the file says of when its data was made; 0: nothing */
 } GeoRows;
 
 int geo_rows_init(GeoRows *rows, GeoKind kind);

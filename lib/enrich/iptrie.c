@@ -2,8 +2,6 @@
 #include "enrich/iptrie.h"
 
 #define CACHE_LINE 64
-/* Keeps every index in 32 bits; ten times what the largest databases need. */
-#define ENTRIES_MAX ((size_t)1 << 26)
 
 typedef struct Entries {
 	uint64_t *keys;
@@ -33,7 +31,7 @@ static int entries_add(Entries *entries, uint64_t key, uint32_t value)
 		uint64_t *keys;
 		uint32_t *values;
 
-		if (size > ENTRIES_MAX)
+		if (size > IPTRIE_ENTRIES_MAX)
 			return -EFBIG;
 		keys = reallocarray(entries->keys, size, sizeof(*keys));
 		if (!keys)
@@ -96,7 +94,7 @@ static int v4_end_chunk(IpTrieBuilder *builder)
 	if (builder->v4_count + words > builder->v4_size) {
 		size_t size = MAX(builder->v4_size * 2, builder->v4_count + words + 65536);
 
-		if (size > ENTRIES_MAX)
+		if (size > IPTRIE_ENTRIES_MAX)
 			return -EFBIG;
 		to = reallocarray(builder->v4_words, size, sizeof(*to));
 		if (!to)
@@ -267,6 +265,12 @@ BlockArray block_array_place(uint64_t *offset, uint64_t count, size_t element_si
 	return array;
 }
 
+bool block_array_valid(BlockArray array, uint64_t block_size, size_t element_size)
+{
+	return array.offset % CACHE_LINE == 0 && array.offset <= block_size &&
+	       array.count <= (block_size - array.offset) / element_size;
+}
+
 int iptrie_builder_finish(IpTrieBuilder *builder, uint64_t *offset, IpTrieLayout *ret_layout)
 {
 	uint64_t v6, inside, inside_roots = builder->inside_count + 1;
@@ -324,6 +328,34 @@ void iptrie_builder_write(const IpTrieBuilder *builder, void *block, const IpTri
 	write_array(block, layout->inside_value, builder->inside.values, sizeof(uint32_t));
 }
 
+bool iptrie_layout_valid(const IpTrieLayout *layout, uint64_t block_size)
+{
+	const struct {
+		BlockArray array;
+		size_t element_size;
+	} arrays[] = {
+		{layout->v4_root, sizeof(uint32_t)},
+		{layout->v4_chunks, sizeof(uint32_t)},
+		{layout->v6_root, sizeof(uint32_t)},
+		{layout->v6_sample, sizeof(uint64_t)},
+		{layout->v6_high, sizeof(uint64_t)},
+		{layout->v6_value, sizeof(uint32_t)},
+		{layout->inside_root, sizeof(uint32_t)},
+		{layout->inside_low, sizeof(uint64_t)},
+		{layout->inside_value, sizeof(uint32_t)},
+	};
+	uint64_t v6 = layout->v6_high.count;
+
+	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
+		if (arrays[i].array.count > IPTRIE_ENTRIES_MAX ||
+			!block_array_valid(arrays[i].array, block_size, arrays[i].element_size))
+			return false;
+	return layout->v4_root.count == IPTRIE_CHUNKS + 1 &&
+	       layout->v6_root.count == IPTRIE_CHUNKS + 1 && layout->v6_value.count == v6 &&
+	       layout->v6_sample.count == (v6 + IPTRIE_SAMPLE - 1) / IPTRIE_SAMPLE &&
+	       layout->inside_root.count && layout->inside_low.count == layout->inside_value.count;
+}
+
 static const void *array_at(const void *block, BlockArray array)
 {
 	return (const char *)block + array.offset;
@@ -334,23 +366,50 @@ IpTrie iptrie_open(const void *block, const IpTrieLayout *layout)
 	return (IpTrie){
 		.v4_root = array_at(block, layout->v4_root),
 		.v4_chunks = array_at(block, layout->v4_chunks),
+		.v4_words = (uint32_t)layout->v4_chunks.count,
 		.v6_root = array_at(block, layout->v6_root),
 		.v6_sample = array_at(block, layout->v6_sample),
 		.v6_high = array_at(block, layout->v6_high),
 		.v6_value = array_at(block, layout->v6_value),
+		.v6_entries = (uint32_t)layout->v6_high.count,
 		.inside_root = array_at(block, layout->inside_root),
+		.insides = (uint32_t)layout->inside_root.count - 1,
 		.inside_low = array_at(block, layout->inside_low),
 		.inside_value = array_at(block, layout->inside_value),
+		.inside_entries = (uint32_t)layout->inside_low.count,
 	};
+}
+
+/* A piece of an array, from its roots. */
+typedef struct Piece {
+	uint32_t start, end;
+} Piece;
+
+/*
+ * False when the roots lead out of the array. Each is read once: what was checked is what is used,
+ * though others may write to the block.
+ */
+static inline bool find_piece(const uint32_t *root, uint32_t entries, Piece *ret_piece)
+{
+	ret_piece->start = __atomic_load_n(&root[0], __ATOMIC_RELAXED);
+	ret_piece->end = __atomic_load_n(&root[1], __ATOMIC_RELAXED);
+	return ret_piece->start < ret_piece->end && ret_piece->end <= entries;
 }
 
 uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr)
 {
-	const uint32_t *root = trie->v4_root + (addr >> 16), *chunk = trie->v4_chunks + root[0];
-	uint32_t count = (root[1] - root[0]) * 2 / 3, n = count;
-	const uint16_t *suffixes = (const uint16_t *)chunk, *at = suffixes;
+	const uint16_t *suffixes, *at;
 	uint16_t suffix = (uint16_t)addr;
+	const uint32_t *chunk;
+	uint32_t count, n;
+	Piece piece;
 
+	if (UNLIKELY(!find_piece(trie->v4_root + (addr >> 16), trie->v4_words, &piece)))
+		return 0;
+	chunk = trie->v4_chunks + piece.start;
+	/* Both halves lie within the piece, whatever its length. */
+	count = n = (piece.end - piece.start) * 2 / 3;
+	suffixes = at = (const uint16_t *)chunk;
 	/* The compiler makes this a conditional move: no branch to predict wrongly. */
 	while (n > 1) {
 		uint32_t half = n / 2;
@@ -379,21 +438,31 @@ static uint32_t last_not_above(const uint64_t *words, uint32_t start, uint32_t e
 	return (uint32_t)(at - words);
 }
 
+static uint32_t get_inside(const IpTrie *trie, uint32_t number, uint64_t low)
+{
+	Piece piece;
+
+	if (number >= trie->insides ||
+		!find_piece(trie->inside_root + number, trie->inside_entries, &piece))
+		return 0;
+	return trie->inside_value[last_not_above(trie->inside_low, piece.start, piece.end, low)];
+}
+
 uint32_t iptrie_get_v6(const IpTrie *trie, IpKey addr)
 {
-	const uint32_t *root = trie->v6_root + (addr.hi >> 48);
-	uint32_t sample, first, end, value;
+	uint32_t sample, first, value;
+	Piece piece;
 
+	if (UNLIKELY(!find_piece(trie->v6_root + (addr.hi >> 48), trie->v6_entries, &piece)))
+		return 0;
 	/* Entries of the chunks before and after do no harm: all are in one order. */
-	sample = last_not_above(trie->v6_sample, root[0] / IPTRIE_SAMPLE,
-		(root[1] - 1) / IPTRIE_SAMPLE + 1, addr.hi);
+	sample = last_not_above(trie->v6_sample, piece.start / IPTRIE_SAMPLE,
+		(piece.end - 1) / IPTRIE_SAMPLE + 1, addr.hi);
 	first = sample * IPTRIE_SAMPLE;
-	end = MIN(root[1], first + IPTRIE_SAMPLE);
-	value = trie->v6_value[last_not_above(trie->v6_high, first, end, addr.hi)];
-	if (UNLIKELY(value & IPTRIE_INSIDE)) {
-		root = trie->inside_root + (value & ~IPTRIE_INSIDE);
-		value = trie->inside_value[last_not_above(
-			trie->inside_low, root[0], root[1], addr.lo)];
-	}
+	value = __atomic_load_n(&trie->v6_value[last_not_above(trie->v6_high, first,
+					MIN(piece.end, first + IPTRIE_SAMPLE), addr.hi)],
+		__ATOMIC_RELAXED);
+	if (UNLIKELY(value & IPTRIE_INSIDE))
+		value = get_inside(trie, value & ~IPTRIE_INSIDE, addr.lo);
 	return value;
 }

@@ -27,6 +27,8 @@
 #define IPTRIE_VALUE_MAX (IPTRIE_INSIDE - 1)
 #define IPTRIE_CHUNKS 65536U
 #define IPTRIE_SAMPLE 16U
+/* Of an array: keeps every index in 32 bits; ten times what the largest databases need. */
+#define IPTRIE_ENTRIES_MAX ((uint64_t)1 << 26)
 
 /*
  * An array in a block: where it starts, counted from the block's start, and how many elements it
@@ -46,6 +48,7 @@ typedef struct IpTrieLayout {
 typedef struct IpTrie {
 	const uint32_t *v4_root, *v4_chunks, *v6_root, *v6_value, *inside_root, *inside_value;
 	const uint64_t *v6_sample, *v6_high, *inside_low;
+	uint32_t v4_words, v6_entries, insides, inside_entries;
 } IpTrie;
 
 typedef struct IpTrieBuilder IpTrieBuilder;
@@ -74,11 +77,20 @@ int iptrie_builder_finish(IpTrieBuilder *builder, uint64_t *offset, IpTrieLayout
 /* Writes the arrays into the block, which is as long as the layout demands. */
 void iptrie_builder_write(const IpTrieBuilder *builder, void *block, const IpTrieLayout *layout);
 
-/* The trie that lies in the block; the layout must be that of this block. */
+/* Whether the arrays lie in a block of this size, and fit each other. */
+bool iptrie_layout_valid(const IpTrieLayout *layout, uint64_t block_size);
+
+/*
+ * The trie that lies in the block; the layout is a valid one for it. Of the block's bytes nothing is
+ * assumed: what does not make sense has the value 0, or any other.
+ */
 IpTrie iptrie_open(const void *block, const IpTrieLayout *layout);
 
 /* Where an array of the block lies, and room for the next one; arrays start at cache lines. */
 BlockArray block_array_place(uint64_t *offset, uint64_t count, size_t element_size);
+
+/* Whether the array lies in a block of this size, at the start of a cache line. */
+bool block_array_valid(BlockArray array, uint64_t block_size, size_t element_size);
 
 /* The value at addr in host byte order. */
 uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr);

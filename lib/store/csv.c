@@ -74,12 +74,39 @@ static void append_field(StrBuf *sb, Span value, const ColumnInfo *column)
 		strbuf_append_char(sb, '"');
 }
 
+static void append_fields(StrBuf *sb, const Row *row, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			strbuf_append_char(sb, ',');
+		append_field(sb, row->field[i], &columns[i]);
+	}
+}
+
 void csv_append_row(StrBuf *sb, const Row *row)
 {
-	for (size_t i = 0; i < COLUMN_COUNT; i++) {
-		append_field(sb, row->field[i], &columns[i]);
-		strbuf_append_char(sb, i + 1 < COLUMN_COUNT ? ',' : '\n');
-	}
+	append_fields(sb, row, COLUMN_COUNT);
+	strbuf_append_char(sb, '\n');
+}
+
+void csv_append_place(StrBuf *sb, Span country_code, uint32_t asn, Span organisation)
+{
+	append_field(sb, country_code, &columns[COLUMN_COUNTRY_CODE]);
+	strbuf_append_char(sb, ',');
+	if (asn)
+		strbuf_append_u64(sb, asn);
+	else
+		append_field(sb, SPAN_MISSING, &columns[COLUMN_ASN]);
+	strbuf_append_char(sb, ',');
+	append_field(sb, organisation, &columns[COLUMN_ASO]);
+}
+
+void csv_append_row_with_place(StrBuf *sb, const Row *row, Span place)
+{
+	append_fields(sb, row, COLUMN_COUNTRY_CODE);
+	strbuf_append_char(sb, ',');
+	strbuf_append_span(sb, place);
+	strbuf_append_char(sb, '\n');
 }
 
 /* The writer lets no other byte through; NULs are what a file system leaves after a power loss. */

@@ -28,6 +28,16 @@ Span csv_header(void);
  */
 void csv_append_row(StrBuf *sb, const Row *row);
 
+/*
+ * Appends what csv_append_row writes for the columns country_code, asn and aso, from the first to the last, without the LF.
+ * Missing values are a missing Span and 0. CSV_PLACE_VERSION is another one when it writes something else for the same.
+ */
+void csv_append_place(StrBuf *sb, Span country_code, uint32_t asn, Span organisation);
+#define CSV_PLACE_VERSION 1
+
+/* As csv_append_row, with the text of csv_append_place in the place of the row's last three columns. */
+void csv_append_row_with_place(StrBuf *sb, const Row *row, Span place);
+
 enum { CSV_NOT_A_ROW = 1 };
 
 /*

@@ -127,8 +127,10 @@ FUZZ_TARGET(mmdb)
 		HOLDS(MMDB_open(path, MMDB_MODE_MMAP, &mmdb) == MMDB_SUCCESS);
 		check_rows(&rows, &mmdb);
 		if (choice & 64) {
-			HOLDS(!geodb_new(kind == COUNTRY ? path : NULL, kind == ASN ? path : NULL,
-				&db, &why));
+			GeoPaths paths = {{NULL}};
+
+			paths.path[kind] = path;
+			HOLDS(!geodb_build(&paths, &geo_csv_text, &db, &why));
 			check_database(db, &mmdb, kind);
 		}
 		MMDB_close(&mmdb);

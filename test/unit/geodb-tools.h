@@ -12,8 +12,11 @@
 
 #include "base/file.h"
 #include "enrich/geodb.h"
+#include "store/csv.h"
 
-enum { COUNTRY, ASN };
+enum { COUNTRY = GEO_COUNTRY, ASN = GEO_ASN };
+
+static const GeoText geo_csv_text = {csv_append_place, CSV_PLACE_VERSION};
 
 /* A file in memory, and a path to it that holds as long as the descriptor is open. */
 __attribute__((unused)) static int memory_file(Span content, char path[64])
@@ -31,8 +34,10 @@ __attribute__((unused)) static int open_database(
 	Span content, int kind, GeoDb **ret_db, char path[64], Why *ret_why)
 {
 	_cleanup_close_ int fd = memory_file(content, path);
+	GeoPaths paths = {{NULL}};
 
-	return geodb_new(kind == COUNTRY ? path : NULL, kind == ASN ? path : NULL, ret_db, ret_why);
+	paths.path[kind] = path;
+	return geodb_build(&paths, &geo_csv_text, ret_db, ret_why);
 }
 
 /* "US64500 Organisation": what the address gets, without what is unknown. */

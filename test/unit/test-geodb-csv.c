@@ -300,20 +300,27 @@ static void test_long_lines(void)
 	}
 }
 
+static int build(const char *country, const char *asn, GeoDb **ret_db, Why *ret_why)
+{
+	return geodb_build(&(GeoPaths){{country, asn}}, &geo_csv_text, ret_db, ret_why);
+}
+
 static void test_paths(void)
 {
 	GeoDb *db = NULL;
-	GeoRecord record = {"XX", 1, SPAN_MISSING};
+	GeoRecord record = {.country_code = "XX", .asn = 1};
 	GeoCounts counts;
 	Why why;
 
-	tap_ok(geodb_new("/nonexistent/country.csv", NULL, &db, &why) == -ENOENT && !db &&
-			!strcmp(why.text, "/nonexistent/country.csv: No such file or directory"),
-		"a missing file");
-	tap_ok(geodb_new(NULL, "/", &db, &why) == -EISDIR && !strcmp(why.text, "/: Is a directory"),
+	tap_ok(build(NULL, "/", &db, &why) == -EISDIR && !strcmp(why.text, "/: Is a directory"),
 		"a directory");
-	tap_ok(geodb_new("/dev/null", NULL, &db, &why) == -EINVAL, "a device");
-	tap_ok(!geodb_new(NULL, NULL, &db, &why), "no database at all");
+	tap_ok(build("/dev/null", NULL, &db, &why) == -EINVAL, "a device");
+	tap_ok(build("/dev/null/x", NULL, &db, &why) == -ENOTDIR && !db &&
+			!strcmp(why.text, "/dev/null/x: Not a directory"),
+		"a path that can't be");
+	tap_ok(!build("/nonexistent/country.csv", NULL, &db, &why) &&
+			!geodb_source(db, GEO_COUNTRY)->there && !geodb_source(db, GEO_ASN)->there,
+		"no database at all");
 	geodb_counts(db, &counts);
 	geodb_lookup(db, &(IpAddr){IP_V4, {8, 8, 8, 8}}, &record);
 	tap_ok(!record.country_code[0] && !record.asn && !counts.rows && counts.segments_v4 == 1 &&
@@ -356,7 +363,7 @@ static void test_both(void)
 		{"2a00::1", "DE64500 Alpha"},
 	};
 
-	if (!tap_ok(!geodb_new(country, asn, &db, &why), "both databases"))
+	if (!tap_ok(!build(country, asn, &db, &why), "both databases"))
 		tap_note("%s", why.text);
 	for (size_t i = 0; db && i < ARRAY_SIZE(rows); i++) {
 		describe(db, rows[i].address, &got);

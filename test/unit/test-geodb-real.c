@@ -19,13 +19,13 @@ static bool small; /* under valgrind: the start of each file, and fewer addresse
 
 /* ---- the reference ---- */
 
-typedef struct Row {
+typedef struct Truth {
 	uint8_t family;
 	uint64_t first[2], last[2]; /* upper and lower half */
 	uint32_t asn;
 	char code[3];
 	const char *organisation;
-} Row;
+} Truth;
 
 typedef struct Point {
 	uint64_t at[2];
@@ -35,7 +35,7 @@ typedef struct Point {
 
 typedef struct Reference {
 	StrBuf text; /* the file; the rows point into it */
-	Row *rows;
+	Truth *rows;
 	size_t row_count;
 	Point *points;
 	size_t point_count, point_size;
@@ -84,7 +84,7 @@ static void read_rows(Reference *ref, int kind)
 	free(rest);
 	rest = ref->text.data;
 	while ((line = strsep(&rest, "\n")) && *line) {
-		Row *row = &ref->rows[ref->row_count++];
+		Truth *row = &ref->rows[ref->row_count++];
 		const char *first = strsep(&line, ","), *last = strsep(&line, ",");
 
 		read_address(first, &row->family, row->first);
@@ -132,7 +132,7 @@ static void add_neighbours(Reference *ref, uint8_t family, const uint64_t at[2])
 static void add_random(Reference *ref, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		const Row *row = &ref->rows[random_below((uint32_t)ref->row_count)];
+		const Truth *row = &ref->rows[random_below((uint32_t)ref->row_count)];
 		uint64_t at[2] = {random_u64(), random_u64()};
 
 		switch (i % 4) {
@@ -179,7 +179,7 @@ static size_t find_point(const Reference *ref, uint8_t family, const uint64_t at
 static void paint(Reference *ref)
 {
 	for (size_t i = 0; i < ref->row_count; i++) {
-		const Row *row = &ref->rows[i];
+		const Truth *row = &ref->rows[i];
 		size_t p = find_point(ref, row->family, row->first, false);
 		size_t end = find_point(ref, row->family, row->last, true);
 
@@ -192,7 +192,7 @@ static void paint(Reference *ref)
 static int32_t search_all_rows(const Reference *ref, const Point *point)
 {
 	for (size_t i = ref->row_count; i--;) {
-		const Row *row = &ref->rows[i];
+		const Truth *row = &ref->rows[i];
 
 		if (row->family == point->family && compare(row->first, point->at) <= 0 &&
 			compare(point->at, row->last) <= 0)
@@ -232,7 +232,7 @@ static IpAddr address_of(const Point *point)
 
 static bool answer_is_right(const Reference *ref, const GeoDb *db, const Point *point)
 {
-	const Row nothing = {.organisation = ""}, *row = &nothing;
+	const Truth nothing = {.organisation = ""}, *row = &nothing;
 	IpAddr addr = address_of(point);
 	char text[IP_TEXT_MAX];
 	GeoRecord record;
@@ -355,7 +355,7 @@ static void test_written_mmdb(const Reference *ref, const GeoDb *db)
 		abort();
 	mmdb_writer_init(&w, 6, 28, "Test-ASN");
 	for (size_t i = 0; i < ref->row_count; i++) {
-		const Row *row = &ref->rows[i];
+		const Truth *row = &ref->rows[i];
 		uint32_t number;
 		IpKey first = {row->first[0], row->first[1]}, last = {row->last[0], row->last[1]};
 

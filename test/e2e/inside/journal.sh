@@ -45,10 +45,7 @@ play() { # FROM TO
 	for ((n = $1; n <= $2; n++)); do
 		printf 'warning: unknown[203.0.113.%d]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=flood-%d\n' \
 			$((1 + n % 250)) $n
-		if [ $((n % 10)) -eq 0 ]; then
-			echo "$n" >>"$WORK/played"
-			sleep 0.01
-		fi
+		[ $((n % 10)) -ne 0 ] || sleep 0.01
 	done | logger -p mail.warning -t 'postfix/smtpd[4711]'
 }
 
@@ -81,9 +78,8 @@ for ((i = 1; i <= 8; i++)); do
 	1 | 5) journalctl -q --rotate || failed+="rotate " ;;
 	2 | 6)
 		journalctl -q --rotate --vacuum-size=1K || failed+="vacuum "
-		# what is neither committed nor in the journal any more would be gone with a kill; 7 rows were there before
-		sent=$(($(tail -n 1 "$WORK/played") + 10))
-		wait_until 30 has_committed $((7 + (sent < COUNT ? sent : COUNT))) || failed+="commit "
+		# what is neither committed nor in the journal any more would be gone with a kill
+		wait_until 10 has_committed "$(row_count)" || failed+="commit "
 		;;
 	3) systemctl restart systemd-journald || failed+="restart " ;;
 	4 | 7)
