@@ -61,13 +61,14 @@ int source_new_file(const char *name, int year, const TailCallbacks *callbacks, 
 	bool is_stdin = !strcmp(name, "-");
 	_cleanup_close_ int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 					  : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	JournalOptions journal = {.path = name};
+	JournalCallbacks journal_callbacks = {callbacks->notice, callbacks->userdata};
 	int r;
 
 	if (fd < 0)
 		return -errno;
 	if (!is_stdin && is_journal(fd))
-		return source_new_journal(&(JournalOptions){.path = name},
-			&(JournalCallbacks){callbacks->notice, callbacks->userdata}, ret_source);
+		return source_new_journal(&journal, &journal_callbacks, ret_source);
 	source = calloc(1, sizeof(*source));
 	if (!source)
 		return -ENOMEM;
