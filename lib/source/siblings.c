@@ -117,7 +117,7 @@ static int64_t microseconds(const struct statx_timestamp *time)
 /* What the file at path is, following links. 0 or -errno. */
 static int read_inode(const char *path, Sibling *file, mode_t *ret_mode)
 {
-	struct statx st = {0};
+	struct statx st;
 
 	if (statx(AT_FDCWD, path, AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
 		return -errno;
@@ -135,7 +135,7 @@ static int add_file(
 {
 	_cleanup_free_ char *path = file_join_dup(dir, name);
 	Sibling *files, file = *how;
-	mode_t mode;
+	mode_t mode = 0;
 	int r;
 
 	if (!path)
