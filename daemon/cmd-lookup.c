@@ -28,13 +28,15 @@ typedef struct Cells {
 } Cells;
 
 typedef struct Lookup {
-	const GeoDb *geodb;
+	const Config *config;
+	GeoDb *geodb;
 	StrBuf out;
 	/* Of the columns; they only grow, so that a table of unknown length is aligned as well as it can be while it is written. */
 	size_t widths[COLUMN_LAST];
 	bool json;
 	bool header; /* is still to come */
-	bool failed;
+	bool failed; /* something was no address */
+	Why why;     /* of an error that its number does not explain */
 } Lookup;
 
 /* The longest that most are: what comes from stdin is not known before. */
@@ -118,14 +120,8 @@ static void append_last(const IpAddr *ip, const GeoRecord *place, StrBuf *sb)
 
 static void append_text(Lookup *l, const IpAddr *ip, const GeoRecord *place)
 {
-	Cells cells;
+	Cells cells = {.ip = ""};
 
-	if (l->header) {
-		append_columns(l, header);
-		strbuf_append_span(&l->out, header[COLUMN_LAST]);
-		strbuf_append_char(&l->out, '\n');
-		l->header = false;
-	}
 	fill_cells(ip, place, &cells);
 	append_columns(l, cells.text);
 	append_last(ip, place, &l->out);
@@ -151,15 +147,50 @@ static void append_json(StrBuf *sb, const IpAddr *ip, const GeoRecord *place)
 	strbuf_append_string(sb, "}\n");
 }
 
-static void answer(Lookup *l, const IpAddr *ip)
+/* Opens the databases, or opens them again when the image that they were in is lost. */
+static int open_databases(Lookup *l)
 {
-	GeoRecord place;
+	GeoDb *geodb;
+	int r = databases_open(l->config, NULL, &geodb, &l->why);
 
-	geodb_lookup(l->geodb, ip, &place);
-	if (l->json)
-		append_json(&l->out, ip, &place);
-	else
-		append_text(l, ip, &place);
+	if (r < 0)
+		return r;
+	geodb_free(l->geodb);
+	l->geodb = geodb;
+	*l->why.text = '\0';
+	return 0;
+}
+
+static void append_header(Lookup *l)
+{
+	append_columns(l, header);
+	strbuf_append_span(&l->out, header[COLUMN_LAST]);
+	strbuf_append_char(&l->out, '\n');
+	l->header = false;
+}
+
+static int answer(Lookup *l, const IpAddr *ip)
+{
+	size_t before;
+	int r = 0;
+
+	if (l->header)
+		append_header(l);
+	before = l->out.len;
+	while (!r) {
+		GeoRecord place;
+
+		geodb_lookup(l->geodb, ip, &place);
+		if (l->json)
+			append_json(&l->out, ip, &place);
+		else
+			append_text(l, ip, &place);
+		if (!l->geodb || !geodb_is_lost(l->geodb))
+			return strbuf_error(&l->out);
+		strbuf_truncate(&l->out, before);
+		r = open_databases(l);
+	}
+	return r;
 }
 
 /* ---- questions -------------------------------------------------------------------------------- */
@@ -210,35 +241,45 @@ static bool flush(Lookup *l)
 	return !ferror(stdout);
 }
 
-/* 0, or -errno when stdin can't be read. */
+static int answer_words(Lookup *l, Words *words)
+{
+	Span word;
+	int r = 0;
+
+	while (!r && words_next(words, &word)) {
+		IpAddr ip;
+
+		if (!parse(word, &ip)) {
+			r = answer(l, &ip);
+		} else {
+			/* in its place among the answers, where both go to a terminal */
+			(void)flush(l);
+			complain(l, word, words->line);
+		}
+		if (l->out.len >= 65536 && !flush(l))
+			break;
+	}
+	return r;
+}
+
 static int answer_stdin(Lookup *l)
 {
 	Words words;
-	int r = 0;
+	int r;
 
 	if (isatty(STDIN_FILENO))
 		log_info("type addresses; Ctrl-D ends");
-	for (words_init(&words, STDIN_FILENO); !r; r = words_fill(&words)) {
-		Span word;
-		IpAddr ip;
-
-		while (words_next(&words, &word)) {
-			if (!parse(word, &ip)) {
-				answer(l, &ip);
-			} else {
-				/* in its place among the answers, where both go to a terminal */
-				(void)flush(l);
-				complain(l, word, words.line);
-			}
-			if (l->out.len >= 65536 && !flush(l))
-				return 0;
-		}
-		if (strbuf_error(&l->out))
-			return strbuf_error(&l->out);
-		if (!flush(l))
-			return 0;
-	}
-	return r == WORDS_END ? 0 : r;
+	words_init(&words, STDIN_FILENO);
+	do {
+		r = answer_words(l, &words);
+		if (r < 0 || !flush(l))
+			return r;
+		r = words_fill(&words);
+	} while (!r);
+	if (r == WORDS_END)
+		return 0;
+	why_set(&l->why, "standard input: %s", strerror(-r));
+	return r;
 }
 
 /* Gives the columns the widths that the answers to arguments will need. */
@@ -248,7 +289,7 @@ static void measure(Lookup *l, size_t count, char **arguments)
 
 	for (size_t i = 0; i < count; i++) {
 		GeoRecord place;
-		Cells cells;
+		Cells cells = {.ip = ""};
 		IpAddr ip;
 
 		has_stdin |= !strcmp(arguments[i], "-");
@@ -281,40 +322,30 @@ static int answer_all(Lookup *l, size_t count, char **arguments)
 		else if (parse(argument, &ip) < 0)
 			complain(l, argument, 0);
 		else
-			answer(l, &ip);
+			r = answer(l, &ip);
 	}
-	if (!count)
-		r = answer_stdin(l);
-	if (r < 0)
-		log_error("standard input: %s", strerror(-r));
-	return r;
+	return count ? r : answer_stdin(l);
 }
 
 static int lookup(const CommandInvocation *invocation)
 {
 	_cleanup_(config_freep) Config *config = NULL;
-	_cleanup_(geodb_freep) GeoDb *geodb = NULL;
 	Lookup l = {.out = STRBUF_INIT, .json = invocation->option[OPTION_JSON].count};
-	Why why = {""};
 	int r;
 
 	r = command_read_config(invocation, &config);
 	if (r)
 		return r;
-	r = databases_open(config, NULL, &geodb, &why);
-	if (r < 0) {
-		log_error("%s", why.text);
-		return EXIT_FAILED;
-	}
-	l.geodb = geodb;
-	r = answer_all(&l, invocation->argument_count, invocation->arguments);
-	if (strbuf_error(&l.out)) {
-		log_error("%s", strerror(-strbuf_error(&l.out)));
-		r = strbuf_error(&l.out);
-	}
+	l.config = config;
+	r = open_databases(&l);
+	if (!r)
+		r = answer_all(&l, invocation->argument_count, invocation->arguments);
+	if (r < 0)
+		log_error("%s", *l.why.text ? l.why.text : strerror(-r));
 	/* main() reports what stdout could not take. */
 	(void)flush(&l);
 	strbuf_done(&l.out);
+	geodb_free(l.geodb);
 	return r < 0 || l.failed ? EXIT_FAILED : EXIT_DONE;
 }
 
