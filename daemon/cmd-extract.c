@@ -42,7 +42,7 @@ static int extract(const CommandInvocation *invocation)
 	int r = command_year(invocation->option[OPTION_YEAR].value, &daemon.year);
 
 	if (!r)
-		r = command_load_config(invocation, &config);
+		r = command_load_config(invocation, !daemon.to_stdout, &config);
 	return r ? r : daemon_main(config, &daemon);
 }
 

@@ -6,7 +6,7 @@ static int run(const CommandInvocation *invocation)
 {
 	DaemonOptions options = {.follow = true};
 	Config *config;
-	int r = command_load_config(invocation, &config);
+	int r = command_load_config(invocation, true, &config);
 
 	return r ? r : daemon_main(config, &options);
 }

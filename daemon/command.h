@@ -46,8 +46,8 @@ typedef struct Command {
 	int (*run)(const CommandInvocation *invocation); /* returns the exit status */
 } Command;
 
-extern const Command command_run, command_extract, command_explain, command_lookup, command_status,
-	command_check_config;
+extern const Command command_run, command_extract, command_explain, command_lookup,
+	command_update_db, command_status, command_check_config;
 
 /* The value of --year (NULL: 0, not given). 0 or EXIT_USAGE, said on stderr. */
 int command_year(const char *text, int *ret_year);
@@ -55,5 +55,9 @@ int command_year(const char *text, int *ret_year);
 /* Reads the configuration that -c names; on failure the mistakes are on stderr. 0 or an exit status. */
 int command_read_config(const CommandInvocation *invocation, Config **ret_config);
 
-/* The same, and its log is put in force. */
-int command_load_config(const CommandInvocation *invocation, Config **ret_config);
+/*
+ * The same, and its log is put in force; before that, a command that writes state goes on as the owner of state_dir
+ * (daemon/owner.h).
+ */
+int command_load_config(
+	const CommandInvocation *invocation, bool writes_state, Config **ret_config);

@@ -6,8 +6,27 @@
 #include "daemon/loop.h"
 #include "store/csv.h"
 
-/* What the pipeline writes of a place. */
-static const GeoText csv_text = {csv_append_place, CSV_PLACE_VERSION};
+const GeoText databases_text = {csv_append_place, CSV_PLACE_VERSION};
+
+GeoPaths databases_paths(const Config *config)
+{
+	return (GeoPaths){{
+		[GEO_COUNTRY] = config->geolocation.country_db_path,
+		[GEO_ASN] = config->asn_aso.asn_db_path,
+	}};
+}
+
+DatabaseSet databases_missing(const Config *config)
+{
+	GeoPaths paths = databases_paths(config);
+	DatabaseSet missing = 0;
+	struct stat st;
+
+	for (unsigned kind = 0; kind < GEO_KINDS; kind++)
+		if (stat(paths.path[kind], &st) < 0 && errno == ENOENT)
+			missing |= 1u << kind;
+	return missing;
+}
 
 static const char *existing(const char *path, const char *key, Warnings *warnings)
 {
@@ -31,7 +50,7 @@ int databases_open(const Config *config, Warnings *warnings, GeoDb **ret_geodb, 
 	}};
 
 	if (paths.path[GEO_COUNTRY] || paths.path[GEO_ASN])
-		return geodb_build(&paths, &csv_text, ret_geodb, ret_why);
+		return geodb_build(&paths, &databases_text, ret_geodb, ret_why);
 	*ret_geodb = NULL;
 	return 0;
 }

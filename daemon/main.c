@@ -6,6 +6,7 @@
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/owner.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -16,6 +17,7 @@ static const Command *const commands[] = {
 	&command_extract,
 	&command_explain,
 	&command_lookup,
+	&command_update_db,
 	&command_status,
 	&command_check_config,
 };
@@ -188,14 +190,19 @@ int command_read_config(const CommandInvocation *invocation, Config **ret_config
 	return EXIT_CONFIG;
 }
 
-int command_load_config(const CommandInvocation *invocation, Config **ret_config)
+int command_load_config(const CommandInvocation *invocation, bool writes_state, Config **ret_config)
 {
 	_cleanup_(config_freep) Config *config = NULL;
 	LogOptions options;
+	Why why = {""};
 	int r = command_read_config(invocation, &config);
 
 	if (r)
 		return r;
+	if (writes_state && owner_become(config->paths.state_dir, &why) < 0) {
+		log_error("%s", why.text);
+		return EXIT_FAILED;
+	}
 	options = (LogOptions){
 		.level = (LogLevel)config->general.log_level,
 		.file = config->general.log_file,

@@ -305,6 +305,10 @@ static CURLcode set_options(
 	if (ca_directory && *ca_directory)
 		SET(CAPATH, ca_directory);
 #undef SET
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* So that nobody waits for a resolver's thread that waits for dead name servers; older ones don't know it. */
+	(void)transfer->api->easy_setopt(transfer->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	return r;
 }
 

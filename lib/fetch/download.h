@@ -15,6 +15,7 @@
 #include "base/base.h"
 
 #define DOWNLOAD_REDIRECTS_MAX 5
+#define DOWNLOAD_ETAG_SIZE 256
 #define DOWNLOAD_SPEED_MIN 1024 /* bytes a second; below, it has stalled */
 
 typedef struct Downloader Downloader;
@@ -38,7 +39,8 @@ typedef struct DownloadRequest {
 } DownloadRequest;
 
 typedef struct Download {
-	char etag[256];     /* "" when there is none, or one that is too long or not text */
+	char etag
+		[DOWNLOAD_ETAG_SIZE]; /* "" when there is none, or one that is too long or not text */
 	int64_t modified_s; /* since the epoch, as the server has it; 0 when it does not say */
 	uint64_t size_bytes;
 } Download;

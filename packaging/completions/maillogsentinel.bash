@@ -9,10 +9,11 @@ _maillogsentinel()
 		[extract]='--from --stdout --no-dns --year -h --help'
 		[explain]='--json --year -h --help'
 		[lookup]='--json -h --help'
+		[update-db]='--force --compile -h --help'
 		[status]='--json -h --help'
 		[check-config]='--dump -h --help'
 	)
-	local commands='run extract explain lookup status check-config' words
+	local commands='run extract explain lookup update-db status check-config' words
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
 
 	# "--from=FILE" comes as three words

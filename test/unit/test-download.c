@@ -2,8 +2,8 @@
 
 /* The downloader against a server on loopback that does what servers do; addresses and checksum files by table. */
 
-#include "fetch/checksum.h"
 #include "fetch/download.h"
+#include "fetch/sha256.h"
 #include "fetch/url.h"
 #include "scratch.h"
 #include "tap.h"
@@ -385,12 +385,12 @@ static void test_checksums(void)
 		{SUM_A "0  x.mmdb\n", NULL},
 		{"g" SUM_A, NULL},
 	};
-	char sum[CHECKSUM_TEXT_SIZE];
+	char sum[SHA256_TEXT_SIZE];
 	int fd;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		Why why = {""};
-		int r = checksum_find(
+		int r = sha256_find(
 			span_from_string(rows[i].text), SPAN_LITERAL("x.mmdb"), sum, &why);
 
 		tap_ok(rows[i].sum ? !r && !strcmp(sum, rows[i].sum) : r == -EBADMSG && *why.text,
@@ -400,7 +400,7 @@ static void test_checksums(void)
 	scratch_text("text", "hello");
 	fd = open("text", O_RDONLY | O_CLOEXEC);
 	MUST(fd >= 0);
-	tap_ok(!checksum_of_file(fd, sum) && !strcmp(sum, SUM_A), "SHA-256 of a file");
+	tap_ok(!sha256_of_file(fd, sum) && !strcmp(sum, SUM_A), "SHA-256 of a file");
 	(void)close(fd);
 }
 

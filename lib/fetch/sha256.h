@@ -6,13 +6,13 @@
 #include "base/base.h"
 
 /* 64 lower-case hexadecimal digits and a NUL. */
-#define CHECKSUM_TEXT_SIZE 65
+#define SHA256_TEXT_SIZE 65
 
 /* Of all that the file holds; its offset stays. 0 or -errno. */
-int checksum_of_file(int fd, char ret_checksum[CHECKSUM_TEXT_SIZE]);
+int sha256_of_file(int fd, char ret_sum[SHA256_TEXT_SIZE]);
 
 /*
  * The checksum of the file called name (without directories) in the text of a checksum file; a text with one line may name it
  * differently. 0, or -EBADMSG with *ret_why.
  */
-int checksum_find(Span text, Span name, char ret_checksum[CHECKSUM_TEXT_SIZE], Why *ret_why);
+int sha256_find(Span text, Span name, char ret_sum[SHA256_TEXT_SIZE], Why *ret_why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "fetch/checksum.h"
+#include "fetch/sha256.h"
 
 #include "base/file.h"
 
@@ -7,7 +7,7 @@
 
 #define BLOCK_SIZE ((size_t)64 * 1024)
 
-int checksum_of_file(int fd, char ret_checksum[CHECKSUM_TEXT_SIZE])
+int sha256_of_file(int fd, char ret_sum[SHA256_TEXT_SIZE])
 {
 	_cleanup_free_ uint8_t *block = malloc(BLOCK_SIZE);
 	uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -26,7 +26,7 @@ int checksum_of_file(int fd, char ret_checksum[CHECKSUM_TEXT_SIZE])
 		return (int)n;
 	SHA256Final(digest, &context);
 	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(ret_checksum + 2 * i, 3, "%02x", digest[i]);
+		(void)snprintf(ret_sum + 2 * i, 3, "%02x", digest[i]);
 	return 0;
 }
 
@@ -51,9 +51,9 @@ static bool take_line(Span *text, Span *ret_line)
 }
 
 /* "HASH", "HASH  NAME", "HASH *NAME". */
-static bool read_line(Span line, char checksum[CHECKSUM_TEXT_SIZE], Span *ret_name)
+static bool read_line(Span line, char sum[SHA256_TEXT_SIZE], Span *ret_name)
 {
-	size_t n = CHECKSUM_TEXT_SIZE - 1, name;
+	size_t n = SHA256_TEXT_SIZE - 1, name;
 
 	if (line.len < n)
 		return false;
@@ -64,9 +64,9 @@ static bool read_line(Span line, char checksum[CHECKSUM_TEXT_SIZE], Span *ret_na
 			c = (char)(c + ('a' - 'A'));
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
 			return false;
-		checksum[i] = c;
+		sum[i] = c;
 	}
-	checksum[n] = '\0';
+	sum[n] = '\0';
 	if (line.len > n && line.data[n] != ' ' && line.data[n] != '\t')
 		return false;
 	/* Whatever directory it lay in when it was summed up. */
@@ -76,28 +76,28 @@ static bool read_line(Span line, char checksum[CHECKSUM_TEXT_SIZE], Span *ret_na
 	return true;
 }
 
-int checksum_find(Span text, Span name, char ret_checksum[CHECKSUM_TEXT_SIZE], Why *ret_why)
+int sha256_find(Span text, Span name, char ret_sum[SHA256_TEXT_SIZE], Why *ret_why)
 {
-	char checksum[CHECKSUM_TEXT_SIZE];
+	char sum[SHA256_TEXT_SIZE];
 	Span line, named = SPAN_MISSING;
 	size_t count = 0;
 
 	while (take_line(&text, &line)) {
-		if (!read_line(line, checksum, &named)) {
+		if (!read_line(line, sum, &named)) {
 			why_set(ret_why, "is no list of SHA-256 checksums");
 			return -EBADMSG;
 		}
 		if (span_equal(named, name)) {
-			memcpy(ret_checksum, checksum, sizeof(checksum));
+			memcpy(ret_sum, sum, sizeof(sum));
 			return 0;
 		}
 		count++;
 	}
 	if (count != 1) {
-		why_set(ret_why, count ? "does not name %.*s" : "is empty", (int)name.len,
-			name.data);
+		why_set(ret_why, count ? "holds no checksum of %.*s" : "holds no checksum",
+			(int)name.len, name.data);
 		return -EBADMSG;
 	}
-	memcpy(ret_checksum, checksum, sizeof(checksum));
+	memcpy(ret_sum, sum, sizeof(sum));
 	return 0;
 }
