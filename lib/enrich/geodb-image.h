@@ -16,7 +16,7 @@
 
 #define GEO_IMAGE_MAGIC \
 	0x4d4c5347656f4462ULL /* "MLSGeoDb" as a number: a foreign byte order shows */
-#define GEO_IMAGE_VERSION 1
+#define GEO_IMAGE_VERSION 2
 #define GEO_IMAGE_MAX ((uint64_t)1 << 30)
 
 /* GeoSource without a byte that could be anything. */

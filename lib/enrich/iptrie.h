@@ -9,12 +9,16 @@
  * v4_chunks. It has first the lower 16 bits where each of its n entries starts (uint16_t,
  * ascending, beginning with 0, padded to a whole word), then the n values. Both lie together
  * because most chunks are no longer than a cache line or two.
+ * A chunk of one entry is the value alone.
  * IPv6: the upper 16 bits name a chunk, v6_root[chunk] to v6_root[chunk + 1] are its entries:
- * v6_high holds the upper 64 bits where each starts, v6_value what holds from there on; the first
- * entry of a chunk starts at the chunk's first address. v6_sample has every IPTRIE_SAMPLE-th of
- * v6_high, so that most steps of the search stay in little memory. A /64 that is cut further
- * inside has a v6_value of IPTRIE_INSIDE | n: its pieces are inside_root[n] to inside_root[n +
- * 1], inside_low where they start, beginning with 0, and inside_value.
+ * v6_key holds the next 32 bits where each starts, v6_value what holds from there on; the first
+ * entry of a chunk starts at the chunk's first address. A chunk without entries is all as the last
+ * one before it. v6_sample has every IPTRIE_SAMPLE-th of v6_key, so that most steps of the search
+ * stay in little memory. A site, which is a /48, that is cut further inside has a v6_value of
+ * IPTRIE_INSIDE | n: its pieces are site_root[n] to site_root[n + 1], site_key the next 16 bits
+ * where they start, beginning with 0, and site_value. In the same way a subnet, which is a /64, that
+ * is cut has a site_value of IPTRIE_INSIDE | n: subnet_root, subnet_key with the lower 64 bits,
+ * subnet_value.
  *
  * The arrays lie in one block of memory that the owner provides; the layout says where, as
  * offsets, so that the block can be moved, written to a file and mapped. Numbers are in the
@@ -40,15 +44,19 @@ typedef struct BlockArray {
 
 typedef struct IpTrieLayout {
 	BlockArray v4_root, v4_chunks;
-	BlockArray v6_root, v6_sample, v6_high, v6_value;
-	BlockArray inside_root, inside_low, inside_value;
+	BlockArray v6_root, v6_sample, v6_key, v6_value;
+	BlockArray site_root, site_key, site_value;
+	BlockArray subnet_root, subnet_key, subnet_value;
 } IpTrieLayout;
 
 /* A trie that is ready to be asked: borrows the block. */
 typedef struct IpTrie {
-	const uint32_t *v4_root, *v4_chunks, *v6_root, *v6_value, *inside_root, *inside_value;
-	const uint64_t *v6_sample, *v6_high, *inside_low;
-	uint32_t v4_words, v6_entries, insides, inside_entries;
+	const uint32_t *v4_root, *v4_chunks;
+	const uint32_t *v6_root, *v6_sample, *v6_key, *v6_value;
+	const uint32_t *site_root, *site_value, *subnet_root, *subnet_value;
+	const uint16_t *site_key;
+	const uint64_t *subnet_key;
+	uint32_t v4_words, v6_entries, sites, site_entries, subnets, subnet_entries;
 } IpTrie;
 
 typedef struct IpTrieBuilder IpTrieBuilder;

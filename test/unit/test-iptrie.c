@@ -30,7 +30,8 @@ static IpKey random_key(IpFamily family, bool dense)
 	static const uint64_t near[] = {0, 1, 2, 0x7fff, 0xfffe, 0xffff};
 	static const uint64_t near_low[] = {
 		0, 0, 0, 0, 1, 2, 1ULL << 63, UINT64_MAX - 1, UINT64_MAX};
-	uint64_t upper = near[random_below(ARRAY_SIZE(near))];
+	static const uint64_t near_middle[] = {0, 1, 0xffff, 0x10000, 0x10001};
+	uint64_t upper = near[random_below(ARRAY_SIZE(near))], middle;
 
 	if (dense)
 		upper = 0x2a00;
@@ -39,11 +40,12 @@ static IpKey random_key(IpFamily family, bool dense)
 			0, upper << 16 | (random_below(2) ? near[random_below(ARRAY_SIZE(near))]
 							  : random_below(65536))};
 	if (dense)
-		return (IpKey){
-			upper << 48 | (random_u64() & 0xffff) << 20, near_low[random_below(9)]};
-	return (IpKey){upper << 48 | (random_below(2) ? near[random_below(3)]
-						      : 0xffffffffffffULL - random_below(3)),
-		near_low[random_below(9)]};
+		return (IpKey){upper << 48 | (random_u64() & 0xffff) << (random_below(3) ? 20 : 4),
+			near_low[random_below(9)]};
+	/* beside the ends of a chunk, or of a site in it */
+	middle = random_below(2) ? near_middle[random_below(5)]
+				 : 0xffffffffffffULL - random_below(3);
+	return (IpKey){upper << 48 | middle, near_low[random_below(9)]};
 }
 
 static void add_points(Round *round, IpKey key)
