@@ -21,6 +21,7 @@ static const CommandOption options[] = {
 
 /* Above that, people see those that need a look. */
 #define LOGS_SHOWN 10
+#define LABEL_WIDTH 10 /* of what begins a line */
 
 typedef struct Printer {
 	const Status *status;
@@ -64,6 +65,12 @@ static void append_number(Printer *p, const char *name, uint64_t value)
 {
 	append_name(p, name);
 	strbuf_append_u64(&p->out, value);
+}
+
+static void append_bool(Printer *p, const char *name, bool value)
+{
+	append_name(p, name);
+	strbuf_append_string(&p->out, value ? "true" : "false");
 }
 
 static void append_string(Printer *p, const char *name, const char *text)
@@ -126,14 +133,28 @@ static void append_json_log(Printer *p, const StatusLog *log)
 	strbuf_append_char(&p->out, '}');
 }
 
+static void append_json_database(Printer *p, const StatusDatabase *database)
+{
+	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
+	append_string(p, "kind", database->kind);
+	append_string(p, "path", database->path);
+	append_bool(p, "there", database->there);
+	append_bool(p, "used", database->used);
+	append_instant(p, "date", database->date_us);
+	append_age(p, "age", database->date_us);
+	append_number(p, "ranges_v4", database->ranges_v4);
+	append_number(p, "ranges_v6", database->ranges_v6);
+	append_instant(p, "loaded", database->loaded_us);
+	strbuf_append_char(&p->out, '}');
+}
+
 static void append_json(Printer *p)
 {
 	const Status *status = p->status;
 	Counters sum = sum_counters(status);
 
 	strbuf_append_char(&p->out, '{');
-	append_name(p, "running");
-	strbuf_append_string(&p->out, p->running ? "true" : "false");
+	append_bool(p, "running", p->running);
 	append_string(p, "version", status->version);
 	append_number(p, "pid", (uint64_t)status->pid);
 	append_instant(p, "started", status->started_us);
@@ -148,6 +169,11 @@ static void append_json(Printer *p)
 	strbuf_append_char(&p->out, '[');
 	for (size_t i = 0; i < status->log_count; i++)
 		append_json_log(p, &status->logs[i]);
+	strbuf_append_char(&p->out, ']');
+	append_name(p, "databases");
+	strbuf_append_char(&p->out, '[');
+	for (size_t i = 0; i < status->database_count; i++)
+		append_json_database(p, &status->databases[i]);
 	strbuf_append_char(&p->out, ']');
 	append_name(p, "warnings");
 	strbuf_append_char(&p->out, '[');
@@ -250,6 +276,24 @@ static void append_log(Printer *p, const StatusLog *log)
 	strbuf_append_char(&p->out, '\n');
 }
 
+/* "country:  /x/country.mmdb: data of 2026-11-20 23:30 (1 d 14 h), 371960 ranges" */
+static void append_database(Printer *p, const StatusDatabase *database)
+{
+	strbuf_appendf(&p->out, "%s:%*s", database->kind,
+		(int)(LABEL_WIDTH - MIN(strlen(database->kind), (size_t)LABEL_WIDTH - 2) - 1), "");
+	append_escaped(p, database->path);
+	if (database->used) {
+		strbuf_append_string(&p->out, ": data of ");
+		append_since(p, database->date_us);
+		strbuf_appendf(&p->out, ", %" PRIu64 " ranges%s",
+			database->ranges_v4 + database->ranges_v6,
+			database->there ? "" : "; the file is not there any more");
+	} else {
+		strbuf_append_string(&p->out, database->there ? ": not in use" : ": not there");
+	}
+	strbuf_append_char(&p->out, '\n');
+}
+
 static void append_text(Printer *p)
 {
 	const Status *status = p->status;
@@ -273,6 +317,8 @@ static void append_text(Printer *p)
 			status->log_count);
 	for (size_t i = 0; i < status->log_count; i++)
 		append_log(p, &status->logs[i]);
+	for (size_t i = 0; i < status->database_count; i++)
+		append_database(p, &status->databases[i]);
 	for (size_t i = 0; i < status->warning_count; i++) {
 		strbuf_append_string(&p->out, "warning:  since ");
 		append_since(p, status->warnings[i].since_us);

@@ -5,6 +5,7 @@
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/databases.h"
+#include "daemon/geo-keeper.h"
 #include "daemon/log.h"
 #include "daemon/logs.h"
 #include "daemon/loop.h"
@@ -32,6 +33,7 @@ typedef struct Daemon {
 	LoopTimer *tick_timer, *stop_timer, *reopen_timer;
 	Resolver *resolver; /* NULL: lookups are off */
 	GeoDb *geodb;
+	GeoKeeper *geo_keeper; /* NULL: not the service */
 	Session *session;
 	bool broken;       /* the session is broken, or NULL: it will be opened again */
 	StrBuf trouble;    /* why, as it was said; empty when a commit worked since */
@@ -74,6 +76,7 @@ static void fill_status(void *userdata, Status *status)
 	status->stopped_us = daemon->stopped_us;
 	if (daemon->session)
 		session_status(daemon->session, status);
+	geo_keeper_status(daemon->geo_keeper, status);
 	status->warnings =
 		warnings_copy_dup(daemon->warnings, &status->warning_count, &status->more_warnings);
 	status->paused = warnings_text(daemon->warnings, "paused");
@@ -123,6 +126,8 @@ static void on_round(void *userdata)
 	}
 	if (daemon->resolver)
 		resolver_rearm(daemon->resolver);
+	if (daemon->geo_keeper)
+		geo_keeper_check(daemon->geo_keeper);
 	status_changed(daemon);
 }
 
@@ -175,6 +180,11 @@ static void on_answered(void *userdata)
 
 	if (!daemon->broken)
 		session_wake(daemon->session);
+}
+
+static void on_databases_changed(void *userdata)
+{
+	status_changed(userdata);
 }
 
 /* ---- stopping, ticking ---------------------------------------------------------------------- */
@@ -231,6 +241,7 @@ static void on_tick(void *userdata)
 		notify_watchdog();
 	if (!daemon->broken)
 		session_look(daemon->session);
+	geo_keeper_look(daemon->geo_keeper);
 	status_changed(daemon);
 	set_tick(daemon);
 }
@@ -239,17 +250,21 @@ static void on_tick(void *userdata)
 
 static int open_geodb(Daemon *daemon)
 {
+	const GeoKeeperOptions options = {daemon->loop, daemon->config, daemon->warnings,
+		&daemon->geodb, on_databases_changed, daemon};
 	Why why = {""};
-	int r = databases_open(daemon->config, daemon->warnings, &daemon->geodb, &why);
+	int r;
 
-	if (r < 0 && daemon->options.follow) {
+	if (daemon->options.follow) {
+		r = geo_keeper_new(&options, &daemon->geo_keeper);
 		/* Better a row without its country than a service that does not run. */
-		warnings_raise(daemon->warnings, LOG_LEVEL_ERROR, "database", loop_wall_us(),
-			"%s; what the databases would say is N/A", why.text);
-		return 0;
+		if (!r)
+			databases_open_rest(daemon->config, daemon->warnings, &daemon->geodb);
+	} else {
+		r = databases_open(daemon->config, daemon->warnings, &daemon->geodb, &why);
 	}
 	if (r < 0)
-		log_error("%s", why.text);
+		log_error("%s", *why.text ? why.text : strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
@@ -279,7 +294,7 @@ static int open_session(Daemon *daemon, StrBuf *ret_why)
 static int start_session(Daemon *daemon, StrBuf *ret_why)
 {
 	return session_start(daemon->session,
-		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL, daemon->geodb, ret_why);
+		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL, &daemon->geodb, ret_why);
 }
 
 static void on_reopen(void *userdata)
@@ -384,8 +399,9 @@ static void stop(Daemon *daemon)
 {
 	status_keeper_free(daemon->keeper);
 	session_free(daemon->session);
-	warnings_free(daemon->warnings);
 	resolver_free(daemon->resolver);
+	geo_keeper_free(daemon->geo_keeper);
+	warnings_free(daemon->warnings);
 	geodb_free(daemon->geodb);
 	strbuf_done(&daemon->trouble);
 	loop_timer_free(daemon->tick_timer);

@@ -260,7 +260,7 @@ int pipeline_read(Pipeline *pipeline, size_t index, uint64_t now_ms, int64_t wal
 /* One row, whole or not at all. 0 or -ENOMEM. */
 static int append_row(Pipeline *pipeline, const Entry *entry, const Row *row)
 {
-	const GeoDb *geodb = pipeline->options.geodb;
+	const GeoDb *geodb = *pipeline->options.geodb;
 	StrBuf *output = pipeline->options.output;
 	size_t before = output->len;
 	GeoRecord place;

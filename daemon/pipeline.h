@@ -21,8 +21,9 @@
 typedef struct Pipeline Pipeline;
 
 typedef struct PipelineOptions {
-	Rdns *rdns;     /* borrowed; NULL: every status is Off */
-	GeoDb *geodb;   /* borrowed; NULL: all unknown */
+	Rdns *rdns; /* borrowed; NULL: every status is Off */
+	GeoDb *const *
+		geodb; /* borrowed, as is what it leads to when a row is written; that may be NULL: all unknown */
 	StrBuf *output; /* borrowed: rows are appended here, the owner writes and empties it */
 	/* A line said "message repeated N times" with N above EVENT_REPEAT_MAX; the row count was capped. */
 	void (*repeat_capped)(void *userdata, const char *path);

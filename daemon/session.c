@@ -405,7 +405,7 @@ int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
 	return 0;
 }
 
-int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why)
+int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret_why)
 {
 	PipelineOptions options = {
 		.rdns = rdns,

@@ -43,8 +43,11 @@ int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
 void session_free(Session *session);
 DEFINE_CLEANUP(Session *, session_freep, session_free)
 
-/* Opens the logs and reads. rdns and geodb are borrowed, NULL for none; names are looked up in rdns. 0 or as session_open(). */
-int session_start(Session *session, Rdns *rdns, GeoDb *geodb, StrBuf *ret_why);
+/*
+ * Opens the logs and reads. Names are looked up in rdns (borrowed, NULL for none), and addresses in what *geodb is (borrowed, NULL for none) when
+ * their row is written. 0 or as session_open().
+ */
+int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret_why);
 
 /* Commits soon though nothing may be new: to see whether that works again. */
 void session_prove(Session *session);

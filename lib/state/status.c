@@ -18,6 +18,7 @@
 void status_done(Status *status)
 {
 	free(status->logs);
+	free(status->databases);
 	free(status->warnings);
 	free(status->buffer);
 	*status = STATUS_INIT;
@@ -46,6 +47,19 @@ static void append_log(StrBuf *sb, const StatusLog *log)
 		log->counters.outages, log->counters.aborted, log->counters.skipped);
 }
 
+static void append_database(StrBuf *sb, const StatusDatabase *database)
+{
+	append_text(sb, "database", database->kind);
+	append_text(sb, "database-path", database->path);
+	strbuf_appendf(sb, "database-there %d\n", database->there);
+	if (database->used)
+		strbuf_appendf(sb,
+			"database-data date=%" PRId64 " ranges-v4=%" PRIu64 " ranges-v6=%" PRIu64
+			" loaded=%" PRId64 "\n",
+			database->date_us, database->ranges_v4, database->ranges_v6,
+			database->loaded_us);
+}
+
 void status_append(const Status *status, StrBuf *sb)
 {
 	append_text(sb, "version", status->version);
@@ -58,6 +72,8 @@ void status_append(const Status *status, StrBuf *sb)
 		append_text(sb, "paused", status->paused);
 	for (size_t i = 0; i < status->log_count; i++)
 		append_log(sb, &status->logs[i]);
+	for (size_t i = 0; i < status->database_count; i++)
+		append_database(sb, &status->databases[i]);
 	for (size_t i = 0; i < status->warning_count; i++) {
 		const StatusWarning *warning = &status->warnings[i];
 
@@ -173,6 +189,20 @@ static int add_log(Status *status, char *value)
 	return read_text(value, &logs[status->log_count++].path);
 }
 
+static int add_database(Status *status, char *value)
+{
+	StatusDatabase *databases;
+
+	if (status->database_count >= STATUS_DATABASES_MAX)
+		return -EBADMSG;
+	databases = array_grow(status->databases, status->database_count, sizeof(*databases));
+	if (!databases)
+		return -ENOMEM;
+	status->databases = databases;
+	databases[status->database_count] = (StatusDatabase){0};
+	return read_text(value, &databases[status->database_count++].kind);
+}
+
 /* A number that is out of range is one that this program did not write. NOLINTBEGIN(cert-err34-c) */
 static int add_warning(Status *status, char *value)
 {
@@ -230,7 +260,28 @@ static int read_counters(const char *value, Counters *c)
 		       ? 0
 		       : -EBADMSG;
 }
+
+static int read_data(const char *value, StatusDatabase *database)
+{
+	int end = 0;
+
+	database->used = true;
+	return sscanf(value,
+		       "date=%" SCNd64 " ranges-v4=%" SCNu64 " ranges-v6=%" SCNu64
+		       " loaded=%" SCNd64 "%n",
+		       &database->date_us, &database->ranges_v4, &database->ranges_v6,
+		       &database->loaded_us, &end) == 4 &&
+			       !value[end]
+		       ? 0
+		       : -EBADMSG;
+}
 /* NOLINTEND(cert-err34-c) */
+
+static int read_there(const char *value, bool *field)
+{
+	*field = !strcmp(value, "1");
+	return *field || !strcmp(value, "0") ? 0 : -EBADMSG;
+}
 
 /* One "key value" line. 0, -EBADMSG, -ENOMEM. What is not known is of a later edition and says more, not otherwise. */
 static int read_line(Status *status, const char *key, char *value)
@@ -254,6 +305,8 @@ static int read_line(Status *status, const char *key, char *value)
 		{"more-warnings", &status->more_warnings},
 	};
 	StatusLog *log = status->log_count ? &status->logs[status->log_count - 1] : NULL;
+	StatusDatabase *database =
+		status->database_count ? &status->databases[status->database_count - 1] : NULL;
 	StatusWarning *warning =
 		status->warning_count ? &status->warnings[status->warning_count - 1] : NULL;
 
@@ -275,6 +328,14 @@ static int read_line(Status *status, const char *key, char *value)
 		return log ? read_signed(value, &log->read_us) : -EBADMSG;
 	if (!strcmp(key, "counters"))
 		return log ? read_counters(value, &log->counters) : -EBADMSG;
+	if (!strcmp(key, "database"))
+		return add_database(status, value);
+	if (!strcmp(key, "database-path"))
+		return database ? read_text(value, &database->path) : -EBADMSG;
+	if (!strcmp(key, "database-there"))
+		return database ? read_there(value, &database->there) : -EBADMSG;
+	if (!strcmp(key, "database-data"))
+		return database ? read_data(value, database) : -EBADMSG;
 	if (!strcmp(key, "warning"))
 		return add_warning(status, value);
 	if (!strcmp(key, "text"))
@@ -302,6 +363,9 @@ static int read_lines(Status *status, char *line, char *end, Why *ret_why)
 	}
 	for (size_t i = 0; i < status->warning_count && !r; i++)
 		if (!status->warnings[i].text)
+			r = -EBADMSG;
+	for (size_t i = 0; i < status->database_count && !r; i++)
+		if (!status->databases[i].path)
 			r = -EBADMSG;
 	if (!r && !status->version)
 		r = -EBADMSG;

@@ -14,6 +14,7 @@
 #include "state/checkpoint.h"
 
 #define STATUS_WARNINGS_MAX 1024
+#define STATUS_DATABASES_MAX 16
 
 typedef struct StatusLog {
 	const char *path;
@@ -31,6 +32,16 @@ typedef struct StatusWarning {
 	const char *text;
 } StatusWarning;
 
+typedef struct StatusDatabase {
+	const char *kind; /* "country", "asn" */
+	const char *path;
+	bool there;                    /* the file */
+	bool used;                     /* addresses are looked up in what it said: */
+	int64_t date_us;               /* when that was made */
+	uint64_t ranges_v4, ranges_v6; /* in it */
+	int64_t loaded_us;             /* when that was begun */
+} StatusDatabase;
+
 /* All texts are borrowed: by a reader from the buffer, by a writer from wherever it has them. */
 typedef struct Status {
 	int64_t written_us;
@@ -44,6 +55,8 @@ typedef struct Status {
 	const char *paused;   /* why nothing is read; NULL: it is not */
 	StatusLog *logs;
 	size_t log_count;
+	StatusDatabase *databases;
+	size_t database_count;
 	StatusWarning *warnings;
 	size_t warning_count;
 	uint64_t more_warnings; /* that are not listed */

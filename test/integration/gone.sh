@@ -28,7 +28,7 @@ fresh() {
 extract() { # and what it says, without what the missing databases say, is in $said
 	status=0
 	"$MLS_PROGRAM" -c "$WORK/conf" extract 2>"$WORK/err" || status=$?
-	said=$(grep -v -e 'no such file; what it would say is N/A' -e 'going on with the new file' "$WORK/err" | sed "s,$WORK/log/,,g")
+	said=$(grep -v -e 'no such file; .* N/A until' -e 'going on with the new file' "$WORK/err" | sed "s,$WORK/log/,,g")
 }
 
 users() { sed 1d "$CSV" | cut -d, -f4 | tr '\n' ' '; }

@@ -192,19 +192,18 @@ tap_is "$(on_terminal not-one)" "maillogsentinel: 'not-one' is not an IP address
 tap_is "$(on_terminal "not-one - <'$WORK/input' 2>/dev/null" | head -c 7)" ADDRESS "but with one"
 
 # ---- databases ---------------------------------------------------------------------------------
-absent='no such file; what it would say is N/A'
+fetches="N/A until 'maillogsentinel update-db' fetches"
 configure "$WORK/none.csv" "$WORK/asn.csv"
 lookup 81.30.107.24 1.1.1.1
 tap_is "$status|$out|$err" "0|81.30.107.24  N/A  AS9808  China Mobile
-1.1.1.1       N/A  N/A     N/A|maillogsentinel: warning: none.csv: $absent" "no database of countries: one warning"
+1.1.1.1       N/A  N/A     N/A|maillogsentinel: warning: none.csv: no such file; countries are $fetches it" "no database of countries: one warning"
 configure "$WORK/country.csv" "$WORK/none.csv"
 lookup 81.30.107.24
-tap_is "$status|$out|$err" "0|81.30.107.24  US  N/A  N/A|maillogsentinel: warning: none.csv: $absent" "none of networks"
+tap_is "$status|$out|$err" "0|81.30.107.24  US  N/A  N/A|maillogsentinel: warning: none.csv: no such file; networks and organisations are $fetches it" "none of networks"
 configure "" ""
 lookup 81.30.107.24 10.1.2.3
 tap_is "$status|$out|$err" "0|81.30.107.24  N/A  N/A  N/A
-10.1.2.3      N/A  N/A  private (RFC 1918)|maillogsentinel: warning: /nonexistent/state/db/user-country.mmdb: $absent
-maillogsentinel: warning: /nonexistent/state/db/origin-asn.mmdb: $absent" "neither is there"
+10.1.2.3      N/A  N/A  private (RFC 1918)|maillogsentinel: warning: /nonexistent/state/db/user-country.mmdb and /nonexistent/state/db/origin-asn.mmdb: no such file; countries, networks and organisations are $fetches them" "neither is there: one warning"
 printf '<html>404 Not Found</html>\n' >"$WORK/damaged.csv"
 configure "$WORK/country.csv" "$WORK/damaged.csv"
 lookup 81.30.107.24

@@ -11,11 +11,15 @@ PLAY=$(dirname "$MLS_PROGRAM")/../test/dns-play
 LOG=$WORK/mail.log STATUS=$WORK/state/status
 chmod 755 "$WORK"
 
+# as young as files of today
+printf '203.0.112.0,203.0.112.255,DE\n' >"$WORK/country.csv"
+printf '203.0.112.0,203.0.112.255,4711,Net\n' >"$WORK/asn.csv"
+
 configure() { # [MAIL_LOG [OPTION]]
 	cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = ${1-"\"$LOG\""}; };
-geolocation: { country_db_path = "$ROOT/contrib/sample-country.csv"; };
-ASN_ASO: { asn_db_path = "$ROOT/contrib/sample-asn.csv"; };
+geolocation: { country_db_path = "$WORK/country.csv"; };
+ASN_ASO: { asn_db_path = "$WORK/asn.csv"; };
 ${2-dns: { enabled = false; \};}
 X2
 }
@@ -33,7 +37,7 @@ export WATCHDOG_USEC=500000
 ask() { # [ARG...]
 	code=0
 	said=$("$MLS_PROGRAM" -c "$WORK/conf" status "$@" 2>&1) || code=$?
-	said=$(sed -E "s,$WORK/,,g; s,^maillogsentinel: ,,; s/(since|stopped|heard of) [-0-9]+ [0-9:]+ \([^)]*\)/\1 WHEN/; s/process [0-9]+/process PID/
+	said=$(sed -E "s,$WORK/,,g; s,^maillogsentinel: ,,; s/(since|stopped|heard of|data of) [-0-9]+ [0-9:]+ \([^)]*\)/\1 WHEN/; s/process [0-9]+/process PID/
 		s/last lines [^,]* ago/last lines AGO/; s/ 2\.[0-9.]+ is running/ VERSION is running/" <<<"$said")
 }
 asked_is() { ask; [ "$code" = "$1" ] && grep -qF "$2" <<<"$said"; }
@@ -61,10 +65,12 @@ expect 0 "written:  1 rows" "and has written a row"
 tap_is "$code: $said" "0: maillogsentinel VERSION is running since WHEN, process PID
 read:     1 lines: 1 failed logins, 0 successful, 0 outages, 0 aborted
 written:  1 rows; 0 failed logins wait for their names
-log:      mail.log: read up to byte 160, 0 to go, last lines AGO" "what people are told"
+log:      mail.log: read up to byte 160, 0 to go, last lines AGO
+country:  country.csv: data of WHEN, 1 ranges
+asn:      asn.csv: data of WHEN, 1 ranges" "what people are told"
 ask --json
-tap_is "$code: $(sed -E 's/"(started|written|committed|last_read|since)":"[-0-9T:+]+"/"\1":"WHEN"/g; s/"pid":[0-9]+/"pid":PID/; s/age":[0-9]+/age":AGE/; s/"version":"[0-9.]+"/"version":VERSION/' <<<"$said")" \
-	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"rows":1,"waiting":0,"paused":null,"logs":[{"path":"mail.log","offset":160,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0}],"warnings":[],"more_warnings":0}' \
+tap_is "$code: $(sed -E 's/"(started|written|committed|last_read|since|date|loaded)":"[-0-9T:+]+"/"\1":"WHEN"/g; s/"pid":[0-9]+/"pid":PID/; s/age":[0-9]+/age":AGE/g; s/"version":"[0-9.]+"/"version":VERSION/' <<<"$said")" \
+	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"rows":1,"waiting":0,"paused":null,"logs":[{"path":"mail.log","offset":160,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0}],"databases":[{"kind":"country","path":"country.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"},{"kind":"asn","path":"asn.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"}],"warnings":[],"more_warnings":0}' \
 	"what programs are told"
 tap_is "$(stat -c '%a' "$STATUS")" 644 "everybody may read it"
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
@@ -178,11 +184,11 @@ stop
 fresh "\"$LOG\"" 'dns: { enabled = false; };'
 sed -i "s,^geolocation.*,geolocation: { country_db_path = \"$WORK/none\"; };," "$WORK/conf"
 start
-expect 1 "none: no such file; what it would say is N/A" "a database that is missing"
+expect 1 "none: no such file; countries are N/A until" "a database that is missing"
 stop
 echo '<html>' >"$WORK/none"
 start
-expect 1 "none: " "a database that is broken"
+expect 1 "none: this is an HTML or XML page, not a database; countries are N/A until that is mended" "a database that is broken"
 stop
 
 # a user namespace has limits of its own

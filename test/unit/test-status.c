@@ -12,6 +12,11 @@ static Status sample(void)
 			{1, 2, 3, 4, 5, 6}},
 		{"/x\n\x1b[31m\xff\\x41 y", false, 0, 0, 0, 0, {0}},
 	};
+	static StatusDatabase databases[] = {
+		{"country", "/db/c\n.mmdb", true, true, 1690000000000000, 3, 18446744073709551615u,
+			1700000000000001},
+		{"asn", "", false, false, 0, 0, 0, 0},
+	};
 	static StatusWarning warnings[] = {
 		{1700000000000000, "missing:/x\ny", "/x\ny: is not there"},
 		{5, "paused", ""},
@@ -28,6 +33,8 @@ static Status sample(void)
 		.paused = "csv: No space left on device\nversion 3",
 		.logs = logs,
 		.log_count = ARRAY_SIZE(logs),
+		.databases = databases,
+		.database_count = ARRAY_SIZE(databases),
 		.warnings = warnings,
 		.warning_count = ARRAY_SIZE(warnings),
 		.more_warnings = 10,
