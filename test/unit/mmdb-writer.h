@@ -9,6 +9,8 @@
 #include "base/strbuf.h"
 #include "enrich/ipsegments.h"
 
+#define MMDB_WRITER_EPOCH 1781654400U /* when all of them were made */
+
 typedef enum MmdbStyle {
 	MMDB_FLAT,   /* country_code */
 	MMDB_NESTED, /* country.iso_code, and what MaxMind has around it */
@@ -300,7 +302,7 @@ static void mmdb_put_metadata(const MmdbWriter *w, uint32_t node_count, StrBuf *
 	mmdb_put_text(sb, "binary_format_minor_version");
 	mmdb_put_integer(sb, 5, 0);
 	mmdb_put_text(sb, "build_epoch");
-	mmdb_put_integer(sb, 9, 1781654400);
+	mmdb_put_integer(sb, 9, MMDB_WRITER_EPOCH);
 	mmdb_put_text(sb, "database_type");
 	mmdb_put_text(sb, w->type);
 	mmdb_put_text(sb, "description");

@@ -13,6 +13,7 @@
 #include "enrich/intern.h"
 #include "geodb-tools.h"
 #include "mmdb-writer.h"
+#include "scratch.h"
 #include "tap.h"
 
 static bool small; /* under valgrind: the start of each file, and fewer addresses */
@@ -331,6 +332,24 @@ static void compare_stretches(const GeoDb *a, const GeoDb *b, const char *name)
 		"%s: as many stretches as in the CSV", name);
 }
 
+/* The same answers once more, from the image that the next process maps. */
+static void test_image(const Reference *ref, const char *name, Span content, int kind)
+{
+	_cleanup_(geodb_freep) GeoDb *db = NULL, *loaded = NULL;
+	char path[64], title[128];
+	_cleanup_close_ int fd = memory_file(content, path);
+	GeoPaths paths = {{NULL}};
+	Why why = {0};
+
+	paths.path[kind] = path;
+	(void)snprintf(title, sizeof(title), "%s, from its image", name);
+	if (geodb_build(&paths, &geo_csv_text, &db, &why) || geodb_save(db, "ip.image") ||
+		geodb_load("ip.image", &paths, &geo_csv_text, &loaded, &why))
+		tap_ok(false, "%s: %s", title, why.text);
+	else
+		compare_database(ref, loaded, title);
+}
+
 /* One more file of the same data. */
 static void test_same_data(
 	const Reference *ref, const GeoDb *db, const char *name, Span content, int kind)
@@ -392,8 +411,11 @@ static void test_csv(
 	db = open_noted(name, (Span){strbuf_text(&ref.text), ref.text.len}, kind);
 	if (!db)
 		return;
+	strbuf_append(&other, ref.text.data, ref.text.len);
 	reference_read(&ref, kind, small ? 10000 : 1000000);
 	compare_database(&ref, db, name);
+	test_image(&ref, name, (Span){strbuf_text(&other), other.len}, kind);
+	strbuf_reset(&other);
 	compare_linear(&ref, name, small ? 100 : 1500);
 	if (has_numbers && !small) {
 		(void)snprintf(file, sizeof(file), "%s-ipv4-num.csv", name);
@@ -423,6 +445,7 @@ int main(void)
 	}
 	small = getenv("MLS_TEST_SMALL") != NULL;
 	random_start();
+	scratch_enter();
 	test_csv(directory, "asn", ASN, true, false);
 	test_csv(directory, "asn-country", COUNTRY, false, false);
 	test_csv(directory, "geo-whois-asn-country", COUNTRY, true, true);
