@@ -4,8 +4,10 @@
 #include "daemon/command.h"
 #include "daemon/databases.h"
 #include "daemon/log.h"
+#include "daemon/loop.h"
 #include "daemon/words.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { OPTION_JSON };
@@ -159,6 +161,23 @@ static int open_databases(Lookup *l)
 	l->geodb = geodb;
 	*l->why.text = '\0';
 	return 0;
+}
+
+/* Old data is no mistake, but who asks is told. */
+static void say_old(const Lookup *l)
+{
+	GeoPaths paths = databases_paths(l->config);
+
+	for (unsigned kind = 0; l->geodb && kind < GEO_KINDS; kind++) {
+		const GeoSource *source = geodb_source(l->geodb, kind);
+		int64_t age_us = loop_wall_us() - source->date_us;
+
+		if (source->there && age_us > DATABASE_OLD_US)
+			log_warning("%s: what it says of %s is %" PRId64 " days old; "
+				    "'maillogsentinel update-db' fetches what is new",
+				paths.path[kind], databases_subject(1u << kind),
+				age_us / 86400 / 1000000);
+	}
 }
 
 static void append_header(Lookup *l)
@@ -338,6 +357,7 @@ static int lookup(const CommandInvocation *invocation)
 		return r;
 	l.config = config;
 	r = open_databases(&l);
+	say_old(&l);
 	if (!r)
 		r = answer_all(&l, invocation->argument_count, invocation->arguments);
 	if (r < 0)

@@ -204,6 +204,12 @@ configure "" ""
 lookup 81.30.107.24 10.1.2.3
 tap_is "$status|$out|$err" "0|81.30.107.24  N/A  N/A  N/A
 10.1.2.3      N/A  N/A  private (RFC 1918)|maillogsentinel: warning: /nonexistent/state/db/user-country.mmdb and /nonexistent/state/db/origin-asn.mmdb: no such file; countries, networks and organisations are $fetches them" "neither is there: one warning"
+touch -d '60 days ago' "$WORK/country.csv"
+configure "$WORK/country.csv" "$WORK/asn.csv"
+lookup 81.30.107.24
+tap_is "$status|$out|$err" "0|81.30.107.24  US  AS9808  China Mobile|maillogsentinel: warning: country.csv: what it says of countries is 60 \
+days old; 'maillogsentinel update-db' fetches what is new" "old data is noted"
+touch "$WORK/country.csv"
 printf '<html>404 Not Found</html>\n' >"$WORK/damaged.csv"
 configure "$WORK/country.csv" "$WORK/damaged.csv"
 lookup 81.30.107.24
@@ -217,6 +223,32 @@ tap_is "$status|$out|$err" "1||maillogsentinel: directory.csv: Is a directory" "
 configure "$WORK/empty.csv" "$WORK/asn.csv"
 lookup 81.30.107.24
 tap_is "$status|$out|$err" "1||maillogsentinel: empty.csv: the file is empty" "nor is an empty file"
+
+# their image, made where that can be done, and cut beside one who has it open
+configure "$WORK/country.csv" "$WORK/asn.csv"
+mkdir -p "$WORK/state/db"
+sed -i "s,/nonexistent/state,$WORK/state," "$WORK/conf"
+lookup 81.30.107.24
+tap_true "the image is made" [ -s "$WORK/state/db/ip.image" ]
+sed -i 's/China Mobile/China Immobile/' "$WORK/asn.csv"
+lookup 81.30.107.24
+tap_is "$status|$out|$err" "0|81.30.107.24  US  AS9808  China Immobile|" "and made anew when it does not fit them"
+coproc { exec "$MLS_PROGRAM" -c "$WORK/conf" lookup 2>&1; }
+ask() { # ADDRESS
+	answer=''
+	echo "$1" >&"${COPROC[1]}"
+	IFS= read -r -t 20 answer <&"${COPROC[0]}"
+}
+ask 81.30.107.24
+tap_is "$answer" '81.30.107.24     US   AS9808    China Immobile' "who asks later opens it"
+: >"$WORK/state/db/ip.image"
+ask 81.30.107.24
+tap_is "$answer" '81.30.107.24     US   AS9808    China Immobile' "and does not mind when it is cut"
+pid=$COPROC_PID to=${COPROC[1]}
+exec {to}>&-
+wait "$pid"
+tap_is $? 0 "at all"
+tap_true "and makes a new one" [ -s "$WORK/state/db/ip.image" ]
 
 # ---- configuration -----------------------------------------------------------------------------
 printf 'dns: { tries = 100; };\n' >"$WORK/conf"
