@@ -148,6 +148,20 @@ static void append_json_database(Printer *p, const StatusDatabase *database)
 	strbuf_append_char(&p->out, '}');
 }
 
+static void append_json_job(Printer *p, const StatusJob *job)
+{
+	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
+	append_string(p, "name", job->name);
+	append_instant(p, "running_since", job->running_us);
+	append_instant(p, "next", job->next_us);
+	append_instant(p, "last", job->ended_us);
+	append_age(p, "last_age", job->ended_us);
+	append_instant(p, "last_ok", job->ok_us);
+	append_number(p, "failures", job->failures);
+	append_string(p, "result", job->ended_us ? job->result : NULL);
+	strbuf_append_char(&p->out, '}');
+}
+
 static void append_json(Printer *p)
 {
 	const Status *status = p->status;
@@ -174,6 +188,11 @@ static void append_json(Printer *p)
 	strbuf_append_char(&p->out, '[');
 	for (size_t i = 0; i < status->database_count; i++)
 		append_json_database(p, &status->databases[i]);
+	strbuf_append_char(&p->out, ']');
+	append_name(p, "jobs");
+	strbuf_append_char(&p->out, '[');
+	for (size_t i = 0; i < status->job_count; i++)
+		append_json_job(p, &status->jobs[i]);
 	strbuf_append_char(&p->out, ']');
 	append_name(p, "warnings");
 	strbuf_append_char(&p->out, '[');
@@ -294,6 +313,34 @@ static void append_database(Printer *p, const StatusDatabase *database)
 	strbuf_append_char(&p->out, '\n');
 }
 
+static void append_job(Printer *p, const StatusJob *job)
+{
+	char next[CALENDAR_MINUTE_MAX];
+
+	strbuf_append_string(&p->out, "job:      ");
+	append_escaped(p, job->name);
+	if (job->running_us) {
+		strbuf_append_string(&p->out, ": running since ");
+		append_since(p, job->running_us);
+	}
+	if (job->ended_us) {
+		strbuf_append_string(&p->out, job->running_us ? ", before that " : ": ");
+		strbuf_append_string(&p->out, job->failures ? "failed " : "done ");
+		append_since(p, job->ended_us);
+	} else if (!job->running_us) {
+		strbuf_append_string(&p->out, ": has not run yet");
+	}
+	if (job->next_us && p->running) {
+		(void)calendar_format_minute(&p->zone, job->next_us, next);
+		strbuf_appendf(&p->out, ", next %s", next);
+	}
+	if (job->ended_us && *job->result) {
+		strbuf_append_string(&p->out, ": ");
+		append_escaped(p, job->result);
+	}
+	strbuf_append_char(&p->out, '\n');
+}
+
 static void append_text(Printer *p)
 {
 	const Status *status = p->status;
@@ -319,6 +366,8 @@ static void append_text(Printer *p)
 		append_log(p, &status->logs[i]);
 	for (size_t i = 0; i < status->database_count; i++)
 		append_database(p, &status->databases[i]);
+	for (size_t i = 0; i < status->job_count; i++)
+		append_job(p, &status->jobs[i]);
 	for (size_t i = 0; i < status->warning_count; i++) {
 		strbuf_append_string(&p->out, "warning:  since ");
 		append_since(p, status->warnings[i].since_us);

@@ -149,8 +149,8 @@ static void check_log(Checker *checker, const char *path)
 /* Whether path is one of the files that the program keeps in state_dir. */
 static bool is_own_file(const Config *config, const char *path)
 {
-	static const char *const names[] = {
-		"lock", "state.offset", "status", "update-db.lock", "db/fetched", "db/ip.image"};
+	static const char *const names[] = {"lock", "state.offset", "status", "jobs",
+		"update-db.lock", "db/fetched", "db/ip.image"};
 	_cleanup_strbuf_ StrBuf own = STRBUF_INIT;
 	bool found = false;
 

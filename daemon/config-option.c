@@ -11,6 +11,7 @@ const ConfigGroup config_groups[] = {
 	{"general", "The program's own log."},
 	{"dns", "Names of addresses, by reverse DNS."},
 	{"dns_cache", "The names that were asked for are remembered."},
+	{"schedule", "When the service does what is done from time to time."},
 };
 const size_t config_group_count = ARRAY_SIZE(config_groups);
 
@@ -102,6 +103,15 @@ const ConfigOption config_options[] = {
 	{"dns_cache", "ttl_seconds", CONFIG_NUMBER, FIELD(dns_cache.ttl_seconds), "3600", .min = 1,
 		.max = 604800, .unit = "s",
 		.help = "How long an answer is remembered at most; less when its own TTL says so."},
+
+	{"schedule", "ip_update_schedule", CONFIG_SCHEDULE, FIELD(schedule.ip_update_schedule),
+		"weekly",
+		.help = "When the databases are fetched anew, such as \"weekly\" or \"Mon..Fri "
+			"06:00\"; \"off\" is never."},
+	{"schedule", "ip_update_random_delay", CONFIG_DURATION,
+		FIELD(schedule.ip_update_random_delay_ms), "6 h", .min = 0,
+		.max = (uint64_t)30 * 24 * 3600 * 1000,
+		.help = "How much later than that it may begin, by chance."},
 };
 const size_t config_option_count = ARRAY_SIZE(config_options);
 

@@ -19,6 +19,7 @@ typedef enum ConfigType {
 	CONFIG_PATH,        /* char *, absolute */
 	CONFIG_PATHS,       /* char **, absolute; a string or a list of strings */
 	CONFIG_URLS,        /* char **, a string or a list of strings; "" and [] are none */
+	CONFIG_SCHEDULE,    /* char *, a calendar expression; "" and "off" are never */
 	CONFIG_LOG_LEVEL,   /* int, a LogLevel */
 	CONFIG_SOURCE_TYPE, /* int, a SourceKind; "auto" is SOURCE_UNDECIDED */
 } ConfigType;

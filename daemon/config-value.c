@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
+#include "base/calspec.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "daemon/log.h"
@@ -32,6 +33,7 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	switch (option->type) {
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: {
 		char **text = field_of(option, config);
 
@@ -133,6 +135,10 @@ static int wants(const ConfigOption *option, Why *ret_why)
 		why_set(ret_why, "wants \"DEBUG\", \"INFO\", \"WARNING\" or \"ERROR\"");
 		break;
 	case CONFIG_SOURCE_TYPE: why_set(ret_why, "wants \"auto\", \"file\" or \"journal\""); break;
+	case CONFIG_SCHEDULE:
+		why_set(ret_why, "wants a string such as \"weekly\", \"Mon..Fri 06:00\" or "
+				 "\"off\"");
+		break;
 	case CONFIG_PATHS:
 	case CONFIG_URLS:
 		why_set(ret_why,
@@ -262,6 +268,18 @@ static char *path_dup(const char *path)
 	return copy;
 }
 
+static int check_schedule(const char *text, Why *ret_why)
+{
+	CalSpec spec;
+	Why why;
+
+	if (!*text || !strcmp(text, "off") || !calspec_parse(span_from_string(text), &spec, &why))
+		return 0;
+	why_set(ret_why, "\"%.200s\" is no time that comes again, such as \"weekly\": %s", text,
+		why.text);
+	return -EINVAL;
+}
+
 static int set_text(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
@@ -274,6 +292,8 @@ static int set_text(
 	text = value->texts[0];
 	if (option->type == CONFIG_FILE_NAME)
 		r = check_file_name(text, ret_why);
+	else if (option->type == CONFIG_SCHEDULE)
+		r = check_schedule(text, ret_why);
 	else if (option->type == CONFIG_PATH && (*text || !option->may_be_empty))
 		r = check_path(text, ret_why);
 	if (r)
@@ -357,6 +377,7 @@ int config_option_set(
 	case CONFIG_URLS: return set_list(option, config, value, ret_why);
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: return set_text(option, config, value, ret_why);
 	}
 	return -EINVAL;
@@ -439,6 +460,7 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_SOURCE_TYPE: append_quoted(source_types[*(const int *)field], sb); break;
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;
 	case CONFIG_PATHS:
 	case CONFIG_URLS: append_list(*(char **const *)field, sb); break;

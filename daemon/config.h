@@ -50,6 +50,10 @@ typedef struct Config {
 		unsigned size;
 		unsigned ttl_seconds;
 	} dns_cache;
+	struct {
+		char *ip_update_schedule; /* of base/calspec.h; "" and "off" are never */
+		uint64_t ip_update_random_delay_ms;
+	} schedule;
 } Config;
 
 /*

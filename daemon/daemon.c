@@ -14,6 +14,7 @@
 #include "daemon/resolver.h"
 #include "daemon/session.h"
 #include "daemon/status-keeper.h"
+#include "daemon/timetable.h"
 #include "daemon/warnings.h"
 
 #include <signal.h>
@@ -40,6 +41,7 @@ typedef struct Daemon {
 	int64_t reopen_ms; /* how long that was waited for last time; 0 likewise */
 	Warnings *warnings;
 	StatusKeeper *keeper; /* NULL: not the service */
+	Timetable *timetable; /* likewise */
 	int64_t started_us, stopped_us;
 
 	bool stopping;     /* a signal came: nothing is read any more */
@@ -77,6 +79,8 @@ static void fill_status(void *userdata, Status *status)
 	if (daemon->session)
 		session_status(daemon->session, status);
 	geo_keeper_status(daemon->geo_keeper, status);
+	if (daemon->timetable)
+		timetable_status(daemon->timetable, status);
 	status->warnings =
 		warnings_copy_dup(daemon->warnings, &status->warning_count, &status->more_warnings);
 	status->paused = warnings_text(daemon->warnings, "paused");
@@ -102,14 +106,25 @@ static void on_ended(void *userdata, int exit_status)
 	finish(userdata, exit_status);
 }
 
-/* When to tick next. */
+/* Starts the jobs that are due, and sets when to tick next: sooner when one is due then. */
 static void set_tick(Daemon *daemon)
 {
 	uint64_t interval = notify_watchdog_interval_ms();
 	uint64_t poll_ms = daemon->session ? session_poll_ms(daemon->session) : LOGS_POLL_MS;
+	int64_t job_ms = timetable_look(daemon->timetable);
 
 	daemon->tick_ms = interval ? MIN(interval, poll_ms) : poll_ms;
+	if (job_ms >= 0)
+		daemon->tick_ms = MIN(daemon->tick_ms, (uint64_t)job_ms);
 	loop_timer_set(daemon->tick_timer, (int64_t)daemon->tick_ms);
+}
+
+static void on_job_ended(void *userdata)
+{
+	Daemon *daemon = userdata;
+
+	status_changed(daemon);
+	set_tick(daemon);
 }
 
 static void on_round(void *userdata)
@@ -214,6 +229,8 @@ static void on_signal(void *userdata, int signal)
 	log_info("%s: stopping", strsignal(signal));
 	notify_stopping();
 	daemon->stopping = true;
+	if (daemon->timetable)
+		timetable_end(daemon->timetable);
 	if (daemon->broken) {
 		give_up(daemon, strbuf_text(&daemon->trouble));
 		return;
@@ -369,6 +386,18 @@ static int open_status(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
+static int open_timetable(Daemon *daemon)
+{
+	int r = 0;
+
+	if (daemon->options.follow)
+		r = timetable_new(daemon->loop, daemon->config, daemon->warnings, on_job_ended,
+			daemon, &daemon->timetable);
+	if (r < 0)
+		log_error("jobs: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
 static int start(Daemon *daemon)
 {
 	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
@@ -382,6 +411,8 @@ static int start(Daemon *daemon)
 		return r;
 	/* First what another writer can hold: that is said at once, not after the databases are read. */
 	r = open_session(daemon, &why);
+	if (!r)
+		r = open_timetable(daemon);
 	if (!r)
 		r = open_geodb(daemon);
 	if (!r)
@@ -397,6 +428,7 @@ static int start(Daemon *daemon)
 
 static void stop(Daemon *daemon)
 {
+	timetable_free(daemon->timetable);
 	status_keeper_free(daemon->keeper);
 	session_free(daemon->session);
 	resolver_free(daemon->resolver);

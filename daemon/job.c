@@ -40,7 +40,7 @@ extern char **environ;
 
 /* ---- what it says --------------------------------------------------------------------------- */
 
-/* "<4>text", as syslog(3) numbers them; what has no number was not said by this program's log. */
+/* "<4>text", as syslog(3) numbers them; what has no number was not said by way of this program's log. */
 static LogLevel take_level(Span *line)
 {
 	static const LogLevel levels[8] = {
@@ -53,10 +53,16 @@ static LogLevel take_level(Span *line)
 		LOG_LEVEL_INFO,
 		LOG_LEVEL_DEBUG,
 	};
+	static const char own_name[] = "maillogsentinel: ";
 	char digit = line->len >= 3 ? line->data[1] : '\0';
 
-	if (digit < '0' || digit > '7' || line->data[0] != '<' || line->data[2] != '>')
+	if (digit < '0' || digit > '7' || line->data[0] != '<' || line->data[2] != '>') {
+		size_t name = span_starts_with(*line, own_name) ? strlen(own_name) : 0;
+
+		line->data += name;
+		line->len -= name;
 		return LOG_LEVEL_WARNING;
+	}
 	line->data += 3;
 	line->len -= 3;
 	return levels[digit - '0'];
@@ -298,8 +304,13 @@ static int make_pipe(int *ret_read_fd, int *ret_write_fd)
 /* Without what systemd told the service about itself. The strings are borrowed; NULL without memory. */
 static char **make_environment(void)
 {
-	static const char *const not_for_jobs[] = {"NOTIFY_SOCKET=", "WATCHDOG_USEC=",
-		"WATCHDOG_PID=", "LISTEN_", LOG_PRIORITIES_VARIABLE "="};
+	static const char *const not_for_jobs[] = {
+		"NOTIFY_SOCKET=",
+		"WATCHDOG_USEC=",
+		"WATCHDOG_PID=",
+		"LISTEN_",
+		LOG_PRIORITIES_VARIABLE,
+	};
 	static char with_priorities[] = LOG_PRIORITIES_VARIABLE "=1";
 	size_t count = 0;
 	char **all;
@@ -364,7 +375,7 @@ static int spawn_with(const posix_spawn_file_actions_t *actions,
 
 	if (!environment)
 		return -ENOMEM;
-	for (; arguments[n] && n < ARGUMENTS_MAX; n++)
+	for (; n < ARGUMENTS_MAX && arguments[n]; n++)
 		/* posix_spawn() promises to change nothing. */
 		memcpy(&argv[3 + n], &arguments[n], sizeof(*argv));
 	if (arguments[n])

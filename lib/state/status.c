@@ -19,6 +19,7 @@ void status_done(Status *status)
 {
 	free(status->logs);
 	free(status->databases);
+	free(status->jobs);
 	free(status->warnings);
 	free(status->buffer);
 	*status = STATUS_INIT;
@@ -60,6 +61,16 @@ static void append_database(StrBuf *sb, const StatusDatabase *database)
 			database->loaded_us);
 }
 
+static void append_job(StrBuf *sb, const StatusJob *job)
+{
+	append_text(sb, "job", job->name);
+	strbuf_appendf(sb,
+		"runs since=%" PRId64 " next=%" PRId64 " ended=%" PRId64 " ok=%" PRId64
+		" failures=%" PRIu64 "\n",
+		job->running_us, job->next_us, job->ended_us, job->ok_us, job->failures);
+	append_text(sb, "result", job->result);
+}
+
 void status_append(const Status *status, StrBuf *sb)
 {
 	append_text(sb, "version", status->version);
@@ -74,6 +85,8 @@ void status_append(const Status *status, StrBuf *sb)
 		append_log(sb, &status->logs[i]);
 	for (size_t i = 0; i < status->database_count; i++)
 		append_database(sb, &status->databases[i]);
+	for (size_t i = 0; i < status->job_count; i++)
+		append_job(sb, &status->jobs[i]);
 	for (size_t i = 0; i < status->warning_count; i++) {
 		const StatusWarning *warning = &status->warnings[i];
 
@@ -203,6 +216,20 @@ static int add_database(Status *status, char *value)
 	return read_text(value, &databases[status->database_count++].kind);
 }
 
+static int add_job(Status *status, char *value)
+{
+	StatusJob *jobs;
+
+	if (status->job_count >= STATUS_JOBS_MAX)
+		return -EBADMSG;
+	jobs = array_grow(status->jobs, status->job_count, sizeof(*jobs));
+	if (!jobs)
+		return -ENOMEM;
+	status->jobs = jobs;
+	jobs[status->job_count] = (StatusJob){.result = ""};
+	return read_text(value, &jobs[status->job_count++].name);
+}
+
 /* A number that is out of range is one that this program did not write. NOLINTBEGIN(cert-err34-c) */
 static int add_warning(Status *status, char *value)
 {
@@ -242,6 +269,20 @@ static int read_place(const char *value, StatusLog *log)
 	log->open = true;
 	return sscanf(value, "file=%" SCNu64 ":%" SCNu64 " offset=%" SCNu64 "%n", &log->device,
 		       &log->inode, &log->offset, &end) == 3 &&
+			       !value[end]
+		       ? 0
+		       : -EBADMSG;
+}
+
+static int read_runs(const char *value, StatusJob *job)
+{
+	int end = 0;
+
+	return sscanf(value,
+		       "since=%" SCNd64 " next=%" SCNd64 " ended=%" SCNd64 " ok=%" SCNd64
+		       " failures=%" SCNu64 "%n",
+		       &job->running_us, &job->next_us, &job->ended_us, &job->ok_us, &job->failures,
+		       &end) == 5 &&
 			       !value[end]
 		       ? 0
 		       : -EBADMSG;
@@ -307,6 +348,7 @@ static int read_line(Status *status, const char *key, char *value)
 	StatusLog *log = status->log_count ? &status->logs[status->log_count - 1] : NULL;
 	StatusDatabase *database =
 		status->database_count ? &status->databases[status->database_count - 1] : NULL;
+	StatusJob *job = status->job_count ? &status->jobs[status->job_count - 1] : NULL;
 	StatusWarning *warning =
 		status->warning_count ? &status->warnings[status->warning_count - 1] : NULL;
 
@@ -336,6 +378,12 @@ static int read_line(Status *status, const char *key, char *value)
 		return database ? read_there(value, &database->there) : -EBADMSG;
 	if (!strcmp(key, "database-data"))
 		return database ? read_data(value, database) : -EBADMSG;
+	if (!strcmp(key, "job"))
+		return add_job(status, value);
+	if (!strcmp(key, "runs"))
+		return job ? read_runs(value, job) : -EBADMSG;
+	if (!strcmp(key, "result"))
+		return job ? read_text(value, &job->result) : -EBADMSG;
 	if (!strcmp(key, "warning"))
 		return add_warning(status, value);
 	if (!strcmp(key, "text"))

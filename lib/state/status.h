@@ -15,6 +15,7 @@
 
 #define STATUS_WARNINGS_MAX 1024
 #define STATUS_DATABASES_MAX 16
+#define STATUS_JOBS_MAX 64
 
 typedef struct StatusLog {
 	const char *path;
@@ -42,6 +43,16 @@ typedef struct StatusDatabase {
 	int64_t loaded_us;             /* when that was begun */
 } StatusDatabase;
 
+typedef struct StatusJob {
+	const char *name;
+	int64_t running_us; /* since when it runs; 0: it does not */
+	int64_t next_us;    /* when it runs next; 0: it does now, or never */
+	int64_t ended_us;   /* when it last ended; 0: it never did */
+	int64_t ok_us;      /* when it last ended well; likewise */
+	uint64_t failures;  /* in a row, the last run included */
+	const char *result; /* of the last run, in a line */
+} StatusJob;
+
 /* All texts are borrowed: by a reader from the buffer, by a writer from wherever it has them. */
 typedef struct Status {
 	int64_t written_us;
@@ -57,6 +68,8 @@ typedef struct Status {
 	size_t log_count;
 	StatusDatabase *databases;
 	size_t database_count;
+	StatusJob *jobs; /* that have a schedule */
+	size_t job_count;
 	StatusWarning *warnings;
 	size_t warning_count;
 	uint64_t more_warnings; /* that are not listed */

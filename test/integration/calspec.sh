@@ -177,11 +177,8 @@ compare America/Santiago "$(at America/Santiago '2025-04-05 12:00:00')"
 compare Pacific/Apia "$(at Pacific/Apia '2011-12-28 12:00:00')"
 compare Africa/Casablanca "$(at Africa/Casablanca '2025-02-22 12:00:00')"
 
-cat >"$WORK/invalid" <<'X2'
-
- 
- daily
-daily 
+printf '%s\n' '' ' ' ' daily' 'daily ' >"$WORK/invalid"
+cat >>"$WORK/invalid" <<'X2'
 dayly
 UTC
 12

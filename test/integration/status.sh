@@ -18,6 +18,7 @@ printf '203.0.112.0,203.0.112.255,4711,Net\n' >"$WORK/asn.csv"
 configure() { # [MAIL_LOG [OPTION]]
 	cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = ${1-"\"$LOG\""}; };
+schedule: { ip_update_schedule = ""; };
 geolocation: { country_db_path = "$WORK/country.csv"; };
 ASN_ASO: { asn_db_path = "$WORK/asn.csv"; };
 ${2-dns: { enabled = false; \};}
@@ -70,7 +71,7 @@ country:  country.csv: data of WHEN, 1 ranges
 asn:      asn.csv: data of WHEN, 1 ranges" "what people are told"
 ask --json
 tap_is "$code: $(sed -E 's/"(started|written|committed|last_read|since|date|loaded)":"[-0-9T:+]+"/"\1":"WHEN"/g; s/"pid":[0-9]+/"pid":PID/; s/age":[0-9]+/age":AGE/g; s/"version":"[0-9.]+"/"version":VERSION/' <<<"$said")" \
-	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"rows":1,"waiting":0,"paused":null,"logs":[{"path":"mail.log","offset":160,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0}],"databases":[{"kind":"country","path":"country.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"},{"kind":"asn","path":"asn.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"}],"warnings":[],"more_warnings":0}' \
+	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"rows":1,"waiting":0,"paused":null,"logs":[{"path":"mail.log","offset":160,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0}],"databases":[{"kind":"country","path":"country.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"},{"kind":"asn","path":"asn.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"}],"jobs":[],"warnings":[],"more_warnings":0}' \
 	"what programs are told"
 tap_is "$(stat -c '%a' "$STATUS")" 644 "everybody may read it"
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then

@@ -161,8 +161,8 @@ static void test_lines(void)
 	expect(ARGUMENTS("say", "0", "<6>ha", "lf\n\n<6", ">rest"), 0, "rest",
 		"INFO test: half|INFO test: rest",
 		"lines come in pieces, the last without its end");
-	expect(ARGUMENTS("say", "0", "foreign\n", "<9>odd\n", "<\n", "<6>\n"), 0, "<",
-		"WARNING test: foreign|WARNING test: <9>odd|WARNING test: <",
+	expect(ARGUMENTS("say", "0", "maillogsentinel: foreign\n", "<9>odd\n", "<\n", "<6>\n"), 0,
+		"<", "WARNING test: foreign|WARNING test: <9>odd|WARNING test: <",
 		"lines of others are warnings");
 	expect(ARGUMENTS("say", "1", "<3>a\x1b[0m\x07 \xff\r\n"), 1, "a\x1b[0m\x07 \xff\r",
 		"ERROR test: a\\x1b[0m\\x07 \\xff\\x0d", "hostile bytes are escaped");
