@@ -357,7 +357,10 @@ static int save_image(const Update *update, const char *path)
 			paths.path[i] = update->targets[i].new_path;
 	r = geodb_build(&paths, &databases_text, &db, &why);
 	if (r < 0) {
-		log_error("%s", why.text);
+		if (r == -ENOMEM)
+			(void)fail(path, r);
+		else
+			log_error("%s", why.text);
 		return r;
 	}
 	r = geodb_save(db, path);
@@ -495,8 +498,10 @@ static int run(Update *update, bool only_compile)
 	sigset_t before;
 	int r = take_lock(update, only_compile);
 
-	if (r)
+	if (r) {
+		update_done(update);
 		return r;
+	}
 	hold_signals(&before);
 	r = prepare_directory(update);
 	if (!r) {

@@ -69,7 +69,7 @@ static int copy(const DownloadRequest *request, int fd, uint64_t total, uint64_t
 			break;
 		done += (uint64_t)n;
 		if (done > request->size_max) {
-			why_set(ret_why, "is larger than %" PRIu64 " MiB", request->size_max >> 20);
+			why_set(ret_why, "is larger than %" PRIu64 " KiB", request->size_max >> 10);
 			return -EFBIG;
 		}
 		r = file_write_full(request->fd, block, (size_t)n);

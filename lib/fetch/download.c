@@ -158,8 +158,8 @@ static int stop(Transfer *transfer, int error, const char *fmt, ...)
 
 static int too_big(Transfer *transfer)
 {
-	return stop(transfer, -EFBIG, "is larger than %" PRIu64 " MiB",
-		transfer->request->size_max >> 20);
+	return stop(transfer, -EFBIG, "is larger than %" PRIu64 " KiB",
+		transfer->request->size_max >> 10);
 }
 
 /* 0 where there was no http. */
@@ -373,6 +373,10 @@ static int fail(Transfer *transfer, CURLcode code)
 	case CURLE_HTTP2_STREAM:
 		why_set(&transfer->why, "the connection broke off after %" PRIu64 " bytes (%s)",
 			transfer->got.size_bytes, words_of(transfer, code));
+		break;
+	/* That is also what it says of a line of more than 100 KiB. */
+	case CURLE_OUT_OF_MEMORY:
+		why_set(&transfer->why, "out of memory, or a line of the answer is too long");
 		break;
 	case CURLE_GOT_NOTHING: why_set(&transfer->why, "the server sent no answer"); break;
 	case CURLE_PEER_FAILED_VERIFICATION:
