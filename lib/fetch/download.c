@@ -49,9 +49,8 @@ typedef struct Transfer {
 	Download got;
 	size_t header_bytes; /* and those of a body that is not the file */
 	uint64_t deadline_ms;
-	uint64_t begin_ms, window_ms,
-		window_bytes; /* of this hop; where its speed is measured from */
-	int failed;           /* what a callback ended it with; why has the words */
+	uint64_t window_ms, window_bytes; /* of this hop: where its speed is measured from */
+	int failed;                       /* what a callback ended it with; why has the words */
 	Why why;
 } Transfer;
 
@@ -361,7 +360,8 @@ static int fail(Transfer *transfer, CURLcode code)
 			os_error ? strerror((int)os_error) : words_of(transfer, code));
 		break;
 	case CURLE_OPERATION_TIMEDOUT:
-		if (now_ms() >= transfer->deadline_ms)
+		/* Its clock may be ahead of ours by a little. */
+		if (now_ms() + 100 >= transfer->deadline_ms)
 			why_set(&transfer->why, "not done after %u s", request->total_ms / 1000);
 		else
 			why_set(&transfer->why, "no connection after %u s",

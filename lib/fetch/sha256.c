@@ -79,7 +79,7 @@ static bool read_line(Span line, char sum[SHA256_TEXT_SIZE], Span *ret_name)
 int sha256_find(Span text, Span name, char ret_sum[SHA256_TEXT_SIZE], Why *ret_why)
 {
 	char sum[SHA256_TEXT_SIZE];
-	Span line, named = SPAN_MISSING;
+	Span line, named = SPAN_LITERAL("");
 	size_t count = 0;
 
 	while (take_line(&text, &line)) {
