@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/digest.h"
 
+/* Its code comes with the header: no library to be found and linked at each start. */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 struct Digest {
