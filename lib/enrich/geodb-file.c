@@ -160,21 +160,38 @@ int geodb_load(const char *image_path, const GeoPaths *paths, const GeoText *tex
 
 /* ---- saving ---- */
 
-#define NAME_MAX_SIZE 64
+/* The names in the directory: the image's, and the one that it has before it is renamed. */
+typedef struct Place {
+	int dir;
+	const char *name;
+	char *temporary;
+} Place;
 
 /*
- * A file without a name where the file system has such, so that a process that is killed leaves nothing behind; else with this name.
+ * A file without a name where the file system has such, so that a process that is killed leaves nothing behind; else one with a name of its
+ * own, as another process may be saving too.
  */
-static int open_temporary(int dir, const char *name, bool *ret_named)
+static int open_temporary(Place *place, bool *ret_named)
 {
-	int fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	int fd = openat(place->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600), r;
+	HashKey random;
 
 	*ret_named = false;
-	if (fd < 0 &&
-		(errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)) {
-		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-		*ret_named = fd >= 0;
+	if (fd >= 0)
+		return fd;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
+		return -errno;
+	r = hash_key_random(&random);
+	if (r < 0)
+		return r;
+	free(place->temporary);
+	if (asprintf(&place->temporary, "%s.%016" PRIx64, place->name, random.k0) < 0) {
+		place->temporary = NULL;
+		return -ENOMEM;
 	}
+	fd = openat(place->dir, place->temporary,
+		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*ret_named = fd >= 0;
 	return fd < 0 ? -errno : fd;
 }
 
@@ -193,33 +210,44 @@ static int write_temporary(int fd, int dir, Span bytes)
 	return 0;
 }
 
-static int give_name(int fd, int dir, const char *name)
+/*
+ * What has the name already is whole too: another process is between this and its renaming, or was
+ * killed there. It finds ours under the name then, or that we have renamed its own.
+ */
+static int give_name(int fd, const Place *place)
 {
-	char path[NAME_MAX_SIZE];
+	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	while (linkat(AT_FDCWD, path, place->dir, place->temporary, AT_SYMLINK_FOLLOW) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		if (unlinkat(place->dir, place->temporary, 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
 }
 
-static int save(int dir, const char *temporary, const char *name, Span bytes)
+static int save(Place *place, Span bytes)
 {
 	_cleanup_close_ int fd = -1;
-	bool named;
+	bool named, linked = false;
 	int r;
 
-	fd = open_temporary(dir, temporary, &named);
+	fd = open_temporary(place, &named);
 	if (fd < 0)
 		return fd;
-	r = write_temporary(fd, dir, bytes);
+	r = write_temporary(fd, place->dir, bytes);
 	if (!r && !named) {
-		r = give_name(fd, dir, temporary);
-		named = !r;
+		r = give_name(fd, place);
+		linked = !r;
 	}
-	if (!r && renameat(dir, temporary, dir, name) < 0)
+	if (!r && renameat(place->dir, place->temporary, place->dir, place->name) < 0 &&
+		!(linked && errno == ENOENT))
 		r = -errno;
-	if (r < 0 && named)
-		(void)unlinkat(dir, temporary, 0);
-	if (!r && fsync(dir) < 0)
+	if (r < 0 && (named || linked))
+		(void)unlinkat(place->dir, place->temporary, 0);
+	if (!r && fsync(place->dir) < 0)
 		r = -errno;
 	return r;
 }
@@ -227,23 +255,18 @@ static int save(int dir, const char *temporary, const char *name, Span bytes)
 int geodb_save(const GeoDb *db, const char *image_path)
 {
 	_cleanup_free_ char *parent = file_parent_dup(image_path);
-	const char *slash = strrchr(image_path, '/'), *name = slash ? slash + 1 : image_path;
+	const char *slash = strrchr(image_path, '/');
 	_cleanup_close_ int dir = -1;
-	char temporary[NAME_MAX_SIZE];
-	HashKey random;
+	Place place = {.name = slash ? slash + 1 : image_path};
 	int r;
 
 	if (geodb_is_lost(db))
 		return -ESTALE;
-	if (!parent)
+	if (!parent || asprintf(&place.temporary, "%s.new", place.name) < 0)
 		return -ENOMEM;
-	r = hash_key_random(&random);
-	if (r < 0)
-		return r;
 	dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -errno;
-	/* Several may save at a time, each its own: the last one stays. */
-	(void)snprintf(temporary, sizeof(temporary), "ip.image.%016" PRIx64 ".tmp", random.k0);
-	return save(dir, temporary, name, geo_image_bytes(db));
+	place.dir = dir;
+	r = dir < 0 ? -errno : save(&place, geo_image_bytes(db));
+	free(place.temporary);
+	return r;
 }

@@ -127,7 +127,8 @@ uint32_t iptrie_get_v4(const IpTrie *trie, uint32_t addr)
 	chunk = trie->v4_chunks + piece.start;
 	/* Both halves lie within the piece, whatever its length. One entry has no suffix, and no count. */
 	count = (piece.end - piece.start) * 2 / 3;
-	return chunk[(count + 1) / 2 + LAST_NOT_ABOVE((const uint16_t *)chunk, 0, count, suffix)];
+	return get_word(&chunk[(count + 1) / 2 +
+			       LAST_NOT_ABOVE((const uint16_t *)chunk, 0, count, suffix)]);
 }
 
 static uint32_t get_in_subnet(const IpTrie *trie, uint32_t number, uint64_t low)
@@ -137,7 +138,8 @@ static uint32_t get_in_subnet(const IpTrie *trie, uint32_t number, uint64_t low)
 	if (number >= trie->subnets ||
 		!find_piece(trie->subnet_root + number, trie->subnet_entries, &piece))
 		return 0;
-	return trie->subnet_value[LAST_NOT_ABOVE(trie->subnet_key, piece.start, piece.end, low)];
+	return get_word(
+		&trie->subnet_value[LAST_NOT_ABOVE(trie->subnet_key, piece.start, piece.end, low)]);
 }
 
 static uint32_t get_in_site(const IpTrie *trie, uint32_t number, IpKey addr)

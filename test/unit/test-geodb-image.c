@@ -467,6 +467,41 @@ static void test_save_full(void)
 		"no room: the image that was there stays");
 }
 
+/* What a process leaves that is killed before the last step; and who saves at the same time. */
+static void test_save_beside(void)
+{
+	_cleanup_(geodb_freep) GeoDb *db = NULL;
+	int status, bad = 0;
+	Why why = {0};
+
+	start_anew();
+	MUST(!geodb_build(&paths, &geo_csv_text, &db, &why));
+	scratch_text(IMAGE ".new", "left behind");
+	tap_ok(!geodb_save(db, IMAGE) && nothing_is_left() && loads(),
+		"what was left is not in the way");
+	MUST(!symlink("../asn", IMAGE ".new"));
+	tap_ok(!geodb_save(db, IMAGE) && nothing_is_left() && loads() &&
+			scratch_holds("asn", asn_csv, strlen(asn_csv)),
+		"nor is a link, which is not followed");
+	MUST(!unlink(IMAGE));
+	(void)fflush(stdout);
+	for (unsigned i = 0; i < 4; i++) {
+		pid_t pid = fork();
+
+		MUST(pid >= 0);
+		if (pid)
+			continue;
+		for (unsigned n = 0; n < 25; n++)
+			bad += geodb_save(db, IMAGE) != 0;
+		_exit(bad != 0);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		MUST(wait(&status) > 0);
+		bad += status != 0;
+	}
+	tap_ok(!bad && nothing_is_left() && loads(), "four processes save it 25 times each");
+}
+
 /* As on a file system without files that have no name. */
 static int forbid_unnamed_files(void)
 {
@@ -586,6 +621,7 @@ int main(void)
 	test_steps();
 	test_save_places();
 	test_save_full();
+	test_save_beside();
 	test_save_named();
 	test_changing();
 	return tap_done();
