@@ -40,7 +40,7 @@ extern char **environ;
 
 /* ---- what it says --------------------------------------------------------------------------- */
 
-/* "<4>text", as syslog(3) numbers them; what has no number was not said by way of this program's log. */
+/* "<4>text", as syslog(3) numbers them; what has no number is what a person would read on stdout. */
 static LogLevel take_level(Span *line)
 {
 	static const LogLevel levels[8] = {
@@ -61,7 +61,7 @@ static LogLevel take_level(Span *line)
 
 		line->data += name;
 		line->len -= name;
-		return LOG_LEVEL_WARNING;
+		return LOG_LEVEL_INFO;
 	}
 	line->data += 3;
 	line->len -= 3;
@@ -351,15 +351,14 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	return -r;
 }
 
-static int set_actions(posix_spawn_file_actions_t *actions, int config_fd, int stderr_fd)
+static int set_actions(posix_spawn_file_actions_t *actions, int config_fd, int pipe_fd)
 {
 	int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
 	if (!r)
-		r = posix_spawn_file_actions_addopen(
-			actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+		r = posix_spawn_file_actions_adddup2(actions, pipe_fd, STDOUT_FILENO);
 	if (!r)
-		r = posix_spawn_file_actions_adddup2(actions, stderr_fd, STDERR_FILENO);
+		r = posix_spawn_file_actions_adddup2(actions, pipe_fd, STDERR_FILENO);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(actions, config_fd, CONFIG_FD);
 	return -r;
@@ -383,7 +382,7 @@ static int spawn_with(const posix_spawn_file_actions_t *actions,
 	return -posix_spawn(ret_pid, "/proc/self/exe", actions, attributes, argv, environment);
 }
 
-static int spawn(const char *const *arguments, int config_fd, int stderr_fd, pid_t *ret_pid)
+static int spawn(const char *const *arguments, int config_fd, int pipe_fd, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -396,7 +395,7 @@ static int spawn(const char *const *arguments, int config_fd, int stderr_fd, pid
 		goto out;
 	r = set_attributes(&attributes);
 	if (!r)
-		r = set_actions(&actions, config_fd, stderr_fd);
+		r = set_actions(&actions, config_fd, pipe_fd);
 	if (!r)
 		r = spawn_with(&actions, &attributes, arguments, ret_pid);
 	(void)posix_spawnattr_destroy(&attributes);
@@ -408,7 +407,7 @@ out:
 int job_start(Loop *loop, const Config *config, const JobOptions *options, Job **ret_job)
 {
 	_cleanup_(job_freep) Job *job = calloc(1, sizeof(*job));
-	_cleanup_close_ int config_fd = -1, stderr_fd = -1;
+	_cleanup_close_ int config_fd = -1, pipe_fd = -1;
 	int r;
 
 	if (!job)
@@ -423,11 +422,11 @@ int job_start(Loop *loop, const Config *config, const JobOptions *options, Job *
 	if (!r)
 		r = make_config(config, &config_fd);
 	if (!r)
-		r = make_pipe(&job->pipe_fd, &stderr_fd);
+		r = make_pipe(&job->pipe_fd, &pipe_fd);
 	if (!r)
 		r = loop_watch(loop, job->pipe_fd, LOOP_READ, on_pipe, job);
 	if (!r)
-		r = spawn(options->arguments, config_fd, stderr_fd, &job->pid);
+		r = spawn(options->arguments, config_fd, pipe_fd, &job->pid);
 	if (r)
 		return r;
 	loop_child_watch(job->child, job->pid);

@@ -5,8 +5,8 @@
  * A job: a command of this program that the service runs as a process of its own, because it blocks or uses the network for
  * long. It is this very binary (/proc/self/exe, also when the file was replaced meanwhile) with the command line that a person
  * would type; its configuration is the service's in force, in a sealed memfd, so that nobody who edits the file is in its way.
- * It writes no log file: its lines come through a pipe and go into the service's log, each with the level that it has and
- * the name of the job before it; at most JOB_LINES_MAX of them, the number of the others is told at the end.
+ * It writes no log file: what it says, on stdout as on stderr, comes through a pipe and goes into the service's log line by line, with
+ * the level that the line has and the name of the job before it; at most JOB_LINES_MAX of them, the number of the others is told at the end.
  *
  * It is ended by its deadline: SIGTERM, and SIGKILL JOB_KILL_MS later. A service that is killed does not take its job with it:
  * that finishes its work, under its own lock.
