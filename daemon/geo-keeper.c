@@ -36,6 +36,7 @@ struct GeoKeeper {
 	Vigil *vigil;
 	Stage stage;
 	LoopTimer *timer; /* the next step of the stage */
+	bool written;     /* the image was changed in its place, so what is mapped as well */
 	bool compiled;    /* the image was made anew for what is being taken into use */
 	bool stale;       /* a database was changed since its making began */
 	Job *job;
@@ -63,8 +64,9 @@ static const char *path_of(const GeoKeeper *keeper, unsigned file)
 /* Whether anything was changed since the last look. */
 static bool take_changes(GeoKeeper *keeper)
 {
-	unsigned changed = vigil_take_changes(keeper->vigil);
+	unsigned written, changed = vigil_take_changes(keeper->vigil, &written);
 
+	keeper->written |= written & (1u << IMAGE);
 	keeper->stale |= changed & ~(1u << IMAGE);
 	return changed;
 }
@@ -375,7 +377,10 @@ static void on_free(void *userdata)
 
 void geo_keeper_check(GeoKeeper *keeper)
 {
-	if (!*keeper->options.geodb || !geodb_is_lost(*keeper->options.geodb))
+	bool written = keeper->written;
+
+	keeper->written = false;
+	if (!*keeper->options.geodb || (!written && !geodb_is_lost(*keeper->options.geodb)))
 		return;
 	geodb_free(TAKE(*keeper->options.geodb));
 	warnings_raise(keeper->options.warnings, LOG_LEVEL_ERROR, "database:lost", loop_wall_us(),

@@ -52,6 +52,14 @@ static bool is_same(const FileState *a, const FileState *b)
 	       is_same_time(&a->changed, &b->changed);
 }
 
+static bool is_written(const FileState *before, const FileState *now)
+{
+	return !before->error && !now->error && before->device == now->device &&
+	       before->inode == now->inode &&
+	       (before->size_bytes != now->size_bytes ||
+		       !is_same_time(&before->modified, &now->modified));
+}
+
 static void say(Vigil *vigil, int error)
 {
 	if (error != vigil->watch_error)
@@ -90,6 +98,7 @@ int vigil_new(Loop *loop, const char *const *paths, unsigned count, LoopFunction
 	void *userdata, Vigil **ret_vigil)
 {
 	_cleanup_(vigil_freep) Vigil *vigil = calloc(1, sizeof(*vigil));
+	unsigned written;
 	int r;
 
 	if (!vigil)
@@ -106,7 +115,7 @@ int vigil_new(Loop *loop, const char *const *paths, unsigned count, LoopFunction
 		return r;
 	if (r < 0)
 		say(vigil, r);
-	(void)vigil_take_changes(vigil);
+	(void)vigil_take_changes(vigil, &written);
 	*ret_vigil = TAKE(vigil);
 	return 0;
 }
@@ -121,9 +130,11 @@ void vigil_free(Vigil *vigil)
 	free(vigil);
 }
 
-unsigned vigil_take_changes(Vigil *vigil)
+unsigned vigil_take_changes(Vigil *vigil, unsigned *ret_written)
 {
 	unsigned changed = 0;
+
+	*ret_written = 0;
 
 	/* First, so that nothing is changed between unseen. */
 	arm(vigil);
@@ -132,6 +143,8 @@ unsigned vigil_take_changes(Vigil *vigil)
 
 		if (is_same(&now, &vigil->seen[file]))
 			continue;
+		if (is_written(&vigil->seen[file], &now))
+			*ret_written |= 1u << file;
 		vigil->seen[file] = now;
 		changed |= 1u << file;
 	}

@@ -21,8 +21,11 @@ int vigil_new(Loop *loop, const char *const *paths, unsigned count, LoopFunction
 void vigil_free(Vigil *vigil);
 DEFINE_CLEANUP(Vigil *, vigil_freep, vigil_free)
 
-/* The files that are not as they were when this was called last: bit 0 is the first one. */
-unsigned vigil_take_changes(Vigil *vigil);
+/*
+ * The files that are not as they were when this was called last: bit 0 is the first one. Those of them that are the same file with other
+ * content, not another one in its place, are in *ret_written.
+ */
+unsigned vigil_take_changes(Vigil *vigil, unsigned *ret_written);
 
 /* Whether the file was there then (or could not be looked at). */
 bool vigil_is_there(const Vigil *vigil, unsigned file);
