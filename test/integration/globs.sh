@@ -124,7 +124,7 @@ warning: csv/own.log: is written by this program, and not followed" "a pattern d
 tap_is "$(users)" "c1 " "but the log"
 tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" check-config 2>&1 | grep -v _db_path | sed "s,$WORK/,,g")" \
 	"conf: paths.csv_filename: csv/maillogsentinel.csv: is matched by paths.mail_log csv/*
-conf:3: general.log_file: csv/own.log: is matched by paths.mail_log csv/*" "check-config: they are mistakes"
+conf:4: general.log_file: csv/own.log: is matched by paths.mail_log csv/*" "check-config: they are mistakes"
 configure "[ \"$WORK/here.log\", \"$WORK/here.log.1\" ]"
 tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" check-config 2>&1 | grep -v -e _db_path -e note: | sed "s,$WORK/,,g")" \
 	"conf:1: paths.mail_log: here.log.1: is a rotated file of here.log and read with it" "and a rotated file is no log"

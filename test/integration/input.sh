@@ -73,7 +73,7 @@ tap_true "is shown as such, escaped once" grep -qF '\xff' "$WORK/err"
 tap_none "and not twice" "$(grep -F '\x5cx' "$WORK/err")"
 fresh
 refuses "a configuration that is not there" 78 "$D.none: No such file or directory" "$D/mail.log" -- -c "$D.none" extract
-for arguments in "" "nonsense" "extract --nonsense" "extract --year" "extract --year 12" "extract surplus" "lookup" "explain a b"; do
+for arguments in "" "nonsense" "extract --nonsense" "extract --year" "extract --year 12" "extract surplus" "lookup --nonsense" "explain a b"; do
 	# shellcheck disable=SC2086
 	run $arguments
 	tap_is "$status" 2 "wrong usage: '$arguments'"
