@@ -49,13 +49,10 @@ ssize_t file_pread_full(int fd, void *data, size_t len, off_t offset)
 	return (ssize_t)done;
 }
 
-int file_read(const char *path, size_t max, StrBuf *sb)
+int file_read_fd(int fd, size_t max, StrBuf *sb)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t start = sb->len;
 
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		char *to = strbuf_reserve(sb, 16384);
 		ssize_t n;
@@ -76,6 +73,13 @@ int file_read(const char *path, size_t max, StrBuf *sb)
 			return -EFBIG;
 	}
 	return 0;
+}
+
+int file_read(const char *path, size_t max, StrBuf *sb)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : file_read_fd(fd, max, sb);
 }
 
 char *file_parent_dup(const char *path)

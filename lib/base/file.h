@@ -11,8 +11,11 @@ int file_write_full(int fd, const void *data, size_t len);
 /* Reads up to len bytes at offset, over short reads and EINTR; the number read (less at the end), or -errno. */
 ssize_t file_pread_full(int fd, void *data, size_t len, off_t offset);
 
-/* The whole file, at most max bytes (-EFBIG above), appended to sb; 0 or -errno. */
+/* The whole file, at most max bytes (-EFBIG above), appended to sb; 0 or -errno. A pipe is waited for. */
 int file_read(const char *path, size_t max, StrBuf *sb);
+
+/* The same from a descriptor's position on. */
+int file_read_fd(int fd, size_t max, StrBuf *sb);
 
 /*
  * Replaces path by data so that after a crash at any point either the old or the new file is

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 
 #define CHECKSUM_LINE_LEN (sizeof("checksum 0123456789abcdef\n") - 1)
@@ -68,10 +69,12 @@ static int check(const StrBuf *sb, const char *name, int version, size_t *ret_le
 
 int frame_load(const char *path, const char *name, int version, StrBuf *ret_sb, Why *ret_why)
 {
+	/* A FIFO that somebody put there is empty, not waited for: root reads what the service's user could have left. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	size_t len;
 	char *line;
-	int r = file_read(path, FRAME_FILE_MAX, &sb);
+	int r = fd < 0 ? -errno : file_read_fd(fd, FRAME_FILE_MAX, &sb);
 
 	if (r == -ENOENT)
 		return FRAME_NONE;
