@@ -336,7 +336,7 @@ static void fetch_target(Update *update, GeoKind kind)
 	if (!r)
 		return;
 	update->failed = true;
-	log_error("%s; %s", why.text, kept);
+	log_error("%s; %s", why.text, access(target->path, F_OK) < 0 ? "there is none yet" : kept);
 	if (target->ready)
 		(void)unlink(target->new_path);
 	target->ready = false;
