@@ -161,7 +161,8 @@ static int take_lock(Update *update, bool wait)
 static int prepare_directory(const Update *update)
 {
 	_cleanup_free_ char *dir = file_parent_dup(update->image_path);
-	static const char *const leftovers[] = {"ip.image.new", "ip.image.new.tmp", "fetched.tmp"};
+	static const char *const leftovers[] = {
+		"ip.image.new", "ip.image.new.tmp", "ip.image.tmp", "fetched.tmp"};
 	int r = 0;
 
 	if (!dir)

@@ -262,7 +262,7 @@ int geodb_save(const GeoDb *db, const char *image_path)
 
 	if (geodb_is_lost(db))
 		return -ESTALE;
-	if (!parent || asprintf(&place.temporary, "%s.new", place.name) < 0)
+	if (!parent || asprintf(&place.temporary, "%s.tmp", place.name) < 0)
 		return -ENOMEM;
 	dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	place.dir = dir;

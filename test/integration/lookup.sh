@@ -249,6 +249,11 @@ exec {to}>&-
 wait "$pid"
 tap_is $? 0 "at all"
 tap_true "and makes a new one" [ -s "$WORK/state/db/ip.image" ]
+rm "$WORK/state/db/ip.image"
+echo staged >"$WORK/state/db/ip.image.new"
+lookup 81.30.107.24
+tap_is "$(cat "$WORK/state/db/ip.image.new") $(find "$WORK/state/db" -name 'ip.image*' | wc -l)" "staged 2" "the one that update-db is about to put there is left alone"
+rm "$WORK/state/db/ip.image.new"
 
 # ---- configuration -----------------------------------------------------------------------------
 printf 'dns: { tries = 100; };\n' >"$WORK/conf"

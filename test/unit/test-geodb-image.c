@@ -476,10 +476,10 @@ static void test_save_beside(void)
 
 	start_anew();
 	MUST(!geodb_build(&paths, &geo_csv_text, &db, &why));
-	scratch_text(IMAGE ".new", "left behind");
+	scratch_text(IMAGE ".tmp", "left behind");
 	tap_ok(!geodb_save(db, IMAGE) && nothing_is_left() && loads(),
 		"what was left is not in the way");
-	MUST(!symlink("../asn", IMAGE ".new"));
+	MUST(!symlink("../asn", IMAGE ".tmp"));
 	tap_ok(!geodb_save(db, IMAGE) && nothing_is_left() && loads() &&
 			scratch_holds("asn", asn_csv, strlen(asn_csv)),
 		"nor is a link, which is not followed");
