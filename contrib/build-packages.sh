@@ -38,7 +38,12 @@ packages_manager() {
 packages_list() { # MANAGER
 	local -n list="build_packages_$1"
 
-	printf '%s\n' "${list[@]}"
+	printf '%s\n' "${list[@]}" | if [ "$1" = apt ] && [ -z "$(packages_missing apt libcurl4-gnutls-dev)" ]; then
+		# either libcurl will do, and each drives the other out
+		sed s/^libcurl4-openssl-dev/libcurl4-gnutls-dev/
+	else
+		cat
+	fi
 }
 
 # Prints those of the packages that are not installed, one a line.
