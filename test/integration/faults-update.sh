@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=120
+# run: timeout=280
 # Makes every single call fail that an `update-db` makes which replaces both databases (fault-shim.c). Whatever it was: what lies there is the old
 # database or the new one, whole, the old one when it was for lack of room; the exit status is honest, stderr says what and why, nothing temporary is
 # left, and the next one puts all in place.
