@@ -144,7 +144,7 @@ static int add_range(const Text *text, const Field *field, uint64_t first, uint6
 
 static int take_component(Text *text, const Field *field, uint64_t *set)
 {
-	uint64_t first, last = 0, step = 0;
+	uint64_t first = 0, last = 0, step = 0;
 	bool has_last;
 	int r = take_number(text, field, &first);
 
@@ -347,11 +347,10 @@ static Span expand(Span text)
 /* Whether the last word is the name of a zone, or wants to be one. */
 static bool ends_with_zone(const Text *text)
 {
-	const char *word = text->end;
+	Span rest = {text->at, (size_t)(text->end - text->at)};
+	const char *blank = memrchr(rest.data, ' ', rest.len);
 
-	while (word > text->at && word[-1] != ' ')
-		word--;
-	return word > text->at && word < text->end && !strchr("*0123456789", *word);
+	return blank && blank + 1 < text->end && !strchr("*0123456789", blank[1]);
 }
 
 int calspec_parse(Span text, CalSpec *ret_spec, Why *ret_why)
@@ -397,7 +396,7 @@ int calspec_parse(Span text, CalSpec *ret_spec, Why *ret_why)
 /* The first in the set that is not below `from`, or -1. */
 static int next_in(uint64_t set, int from)
 {
-	uint64_t rest = from > 63 ? 0 : set & (~0ULL << from);
+	uint64_t rest = from < 0 || from > 63 ? 0 : set & (~0ULL << from);
 
 	return rest ? __builtin_ctzll(rest) : -1;
 }
