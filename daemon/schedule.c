@@ -99,7 +99,8 @@ int schedule_begin(Schedule *schedule, const char *expression, JobRecord *record
 	/* Another expression counts from now on; what is drawn within another delay is drawn anew. */
 	if (is_new || is_other)
 		record->since_us = now_us;
-	if (is_other || record->due_us - record->slot_us > schedule->delay_us)
+	if (is_other || record->due_us < record->slot_us ||
+		record->due_us - record->slot_us > schedule->delay_us)
 		record->slot_us = 0;
 	find_slot(schedule);
 	watch_clock(schedule, now_us);
