@@ -15,6 +15,7 @@
 #define PROBES_MAX 1024U
 
 static const GeoPaths paths = {{"country", "asn"}};
+static bool small;
 static StrBuf whole; /* the image as it should be */
 static IpAddr probes[PROBES_MAX];
 static size_t probe_count;
@@ -201,7 +202,7 @@ static void mend_seal(char *image)
 
 static void test_random_damage(bool mended)
 {
-	const unsigned rounds = getenv("MLS_TEST_SMALL") ? 300 : 10000;
+	const unsigned rounds = small ? 300 : 10000;
 	_cleanup_free_ char *image = malloc(whole.len);
 	unsigned accepted = 0, odd = 0, answers[3] = {0};
 
@@ -252,7 +253,7 @@ static unsigned ask_all(const GeoDb *db, unsigned answers[3])
 
 static void test_cut(void)
 {
-	const unsigned rounds = getenv("MLS_TEST_SMALL") ? 100 : 2000;
+	const unsigned rounds = 2000;
 	unsigned wrong = 0, found = 0, answers[3];
 
 	for (unsigned i = 0; i < rounds; i++) {
@@ -300,7 +301,7 @@ static void test_overwritten(void)
 
 static void test_cut_meanwhile(void)
 {
-	const unsigned rounds = getenv("MLS_TEST_SMALL") ? 5 : 60;
+	const unsigned rounds = 60;
 	unsigned wrong = 0, lookups = 0, seen = 0;
 
 	for (unsigned i = 0; i < rounds; i++) {
@@ -378,14 +379,18 @@ static void test_shared(void)
 
 int main(void)
 {
+	small = getenv("MLS_TEST_SMALL") != NULL;
 	random_start();
 	scratch_enter();
 	prepare();
 	test_random_damage(false);
 	test_random_damage(true);
-	test_cut();
-	test_overwritten();
-	test_cut_meanwhile();
+	/* Under valgrind the process does not go on after SIGBUS as it should (test-mapping). */
+	if (!small) {
+		test_cut();
+		test_overwritten();
+		test_cut_meanwhile();
+	}
 	test_shared();
 	for (size_t i = 0; i < probe_count; i++)
 		forget_answer(&expected[i]);

@@ -133,6 +133,112 @@ static void test_text(void)
 	tap_ok(span_equal_string(record.text, "N/A,N/A,\"N/A\""), "the text of no address");
 }
 
+/* One row of the organisation, with the ready-made text and field by field: the same bytes. */
+static bool row_is_same(const GeoRecord *record, const char *organisation, size_t len)
+{
+	_cleanup_strbuf_ StrBuf with = STRBUF_INIT, without = STRBUF_INIT;
+	Row row = {{SPAN_LITERAL("mx1"), SPAN_LITERAL("2026-11-22 12:05"), SPAN_LITERAL("8.0.0.0"),
+		SPAN_MISSING, SPAN_MISSING, SPAN_LITERAL("Off"), SPAN_LITERAL("US"),
+		SPAN_LITERAL("4294967295")}};
+
+	row.field[COLUMN_ASO] = len ? (Span){organisation, len} : SPAN_MISSING;
+	csv_append_row(&without, &row);
+	csv_append_row_with_place(&with, &row, record->text);
+	return !strcmp(record->country_code, "US") && record->asn == UINT32_MAX &&
+	       span_equal(record->organisation, row.field[COLUMN_ASO]) && with.len == without.len &&
+	       !memcmp(with.data, without.data, with.len);
+}
+
+static bool is_same_from_database(const char *organisation, size_t len)
+{
+	_cleanup_(geodb_freep) GeoDb *db = NULL, *loaded = NULL;
+	_cleanup_strbuf_ StrBuf file = STRBUF_INIT;
+	GeoRecord built, mapped;
+	Why why = {0};
+	MmdbWriter w;
+
+	mmdb_writer_init(&w, 4, 24, "Test-ASN");
+	mmdb_writer_range(&w, IP_V4, (IpKey){0, 0x08000000}, (IpKey){0, 0x080000ff},
+		mmdb_writer_network(&w, UINT32_MAX, (Span){organisation, len}));
+	mmdb_writer_finish(&w, &file);
+	mmdb_writer_done(&w);
+	scratch_write("asn", file.data, file.len);
+	MUST(!geodb_build(&paths, &geo_csv_text, &db, &why) && !geodb_save(db, IMAGE));
+	MUST(!load(&loaded, &why));
+	geodb_lookup(db, &(IpAddr){IP_V4, {8}}, &built);
+	geodb_lookup(loaded, &(IpAddr){IP_V4, {8}}, &mapped);
+	return row_is_same(&built, organisation, len) && row_is_same(&mapped, organisation, len);
+}
+
+static void test_hostile_names(void)
+{
+	static const Span names[] = {
+		{"", 0},
+#define NAME(s) {s, sizeof(s) - 1}
+		NAME("Plain"),
+		NAME("=1+1"),
+		NAME("+1"),
+		NAME("-1"),
+		NAME("@SUM(A1)"),
+		NAME("'x"),
+		NAME("\tx"),
+		NAME("N/A"),
+		NAME("null"),
+		NAME("\""),
+		NAME("\"\""),
+		NAME("a\"b"),
+		NAME(","),
+		NAME(" x"),
+		NAME("x "),
+		NAME(" "),
+		NAME("a\nb\rc"),
+		NAME("\x00"),
+		NAME("x\0"),
+		NAME("\x1b[31m"),
+		NAME("\x7f"),
+		NAME("\xc2\x80"),
+		NAME("\xff\xfe"),
+		NAME("\xc3"),
+		NAME("\\x41"),
+		NAME("\\"),
+		NAME("\\\\x"),
+		NAME("Caf\xc3\xa9"),
+		NAME("U"),
+		NAME("US"),
+		NAME("4294967295"),
+		NAME("US,4294967295,"),
+		NAME("US,4"),
+#undef NAME
+	};
+	char longest[255];
+	size_t same = 0, random_same = 0;
+
+	start_anew();
+	scratch_text("country", "8.0.0.0,8.0.0.255,US\n");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (is_same_from_database(names[i].data, names[i].len))
+			same++;
+		else
+			tap_note("'%s'", names[i].data);
+	}
+	tap_ok(same == ARRAY_SIZE(names), "rows with %zu odd names of organisations", same);
+	for (size_t i = 0; i < 6; i++) {
+		memset(longest, "x\"=\x01\xff\xc3"[i], sizeof(longest));
+		tap_ok(is_same_from_database(longest, sizeof(longest)), "255 bytes of 0x%02x",
+			(unsigned char)longest[0]);
+	}
+	for (size_t i = 0; i < 100; i++) {
+		static const char bytes[] = "=+-@'\t\"\",, \\x\n\0\x80\xc3\xa9\xff"
+					    "aZ09";
+		size_t len = 1 + random_below(24);
+
+		for (size_t at = 0; at < len; at++)
+			longest[at] = bytes[random_below(sizeof(bytes))];
+		random_same += is_same_from_database(longest, len);
+	}
+	tap_ok(random_same == 100, "and with %zu random ones", random_same);
+}
+
 /* ---- what it knows of its databases ---- */
 
 static bool source_is(const GeoSource *source, const char *path, const GeoSource *expected)
@@ -613,9 +719,11 @@ static void test_changing(void)
 
 int main(void)
 {
+	random_start();
 	scratch_enter();
 	test_round();
 	test_text();
+	test_hostile_names();
 	test_sources();
 	test_stale();
 	test_steps();
