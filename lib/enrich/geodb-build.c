@@ -271,7 +271,7 @@ static int build(const GeoRows *rows, const GeoSource *sources, const GeoText *t
 	r = merge_all(builder, &pairs, &rows[GEO_COUNTRY], &rows[GEO_ASN]);
 	if (!r)
 		r = write_records(&records, &pairs, &rows[GEO_ASN], text);
-	if (r < 0)
+	if (r)
 		return r;
 	return finish(builder, &records, pairs.numbers.count, sources, text, ret_db);
 }

@@ -133,7 +133,7 @@ static uint64_t covered_networks(const IpSegments *v6)
 int geo_source_read(const char *path, GeoRows *rows, GeoSource *ret_source, Why *ret_why)
 {
 	GeoSource source = {0};
-	struct stat st;
+	struct stat st = {0};
 	Why why = {0};
 	int r;
 
@@ -152,7 +152,7 @@ int geo_source_read(const char *path, GeoRows *rows, GeoSource *ret_source, Why 
 			r = ipsegments_flatten(&rows->v6);
 		why_set(&why, "%s", strerror(-r));
 	}
-	if (r < 0) {
+	if (r) {
 		why_set(ret_why, "%s: %s", path, why.text);
 		return r;
 	}
