@@ -66,8 +66,7 @@ static void find_slot(Schedule *schedule)
 /* A host without a clock of its own begins in 1970 and soon knows better; one that had been years ahead stays back. */
 static void watch_clock(Schedule *schedule, int64_t now_us)
 {
-	int64_t since_us = schedule->record.since_us;
-	bool is_back = now_us < since_us - (schedule->is_back ? 0 : DAY_US);
+	bool is_back = now_us < schedule->record.since_us - DAY_US;
 
 	if (is_back == schedule->is_back)
 		return;

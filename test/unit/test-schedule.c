@@ -265,6 +265,12 @@ static void test_clock(void)
 	tap_ok(world.runs == 2, "back by weeks: a week later it comes");
 	live(&world, world.now_us + 3 * WEEK, false);
 	tap_ok(world.runs == 5, "and each week");
+	live(&world, START + 30 * WEEK + 2 * DAY, false);
+	world.runs = 0;
+	world.now_us -= 3 * DAY;
+	live(&world, world.now_us + 5 * DAY, false);
+	tap_ok(!world.runs, "back by days, and time goes by to where it was: the slot was served");
+	world.runs = 5;
 	/* A host without a clock starts in 1970. */
 	due_us = schedule_look(&world.schedule, world.now_us);
 	{
