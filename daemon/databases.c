@@ -74,28 +74,35 @@ void databases_say_missing(const Config *config, DatabaseSet missing, Warnings *
 		log_warning(format, strbuf_text(&paths), subject, it);
 }
 
-/* For the next one; most who come by may not write there, which is no news. */
-static void save(const GeoDb *geodb, const char *image_path)
+/*
+ * For the next one; most who come by may not write there, which is no news. Nor does root in what is another user's, who might have made a
+ * link of db.
+ */
+static void save(const GeoDb *geodb, const Config *config, const char *image_path)
 {
-	int r = geodb_save(geodb, image_path);
+	struct stat st;
+	int r = 0;
 
+	if (geteuid() || (!stat(config->paths.state_dir, &st) && !st.st_uid))
+		r = geodb_save(geodb, image_path);
 	if (r < 0 && r != -ENOENT && r != -EACCES && r != -EPERM && r != -EROFS)
 		log_info("%s: %s; it will be made another time", image_path, strerror(-r));
 }
 
 /* 0; -errno with *ret_why. */
 static int load_or_build(
-	const char *image_path, const GeoPaths *paths, GeoDb **ret_geodb, Why *ret_why)
+	const Config *config, const char *image_path, GeoDb **ret_geodb, Why *ret_why)
 {
-	int r = geodb_load(image_path, paths, &databases_text, ret_geodb, ret_why);
+	GeoPaths paths = databases_paths(config);
+	int r = geodb_load(image_path, &paths, &databases_text, ret_geodb, ret_why);
 
 	if (!r)
 		return 0;
 	log_debug("%s", ret_why->text);
-	r = geodb_build(paths, &databases_text, ret_geodb, ret_why);
+	r = geodb_build(&paths, &databases_text, ret_geodb, ret_why);
 	if (r < 0)
 		return r;
-	save(*ret_geodb, image_path);
+	save(*ret_geodb, config, image_path);
 	return 0;
 }
 
@@ -103,7 +110,6 @@ int databases_open(const Config *config, Warnings *warnings, GeoDb **ret_geodb, 
 {
 	_cleanup_free_ char *image_path = config_image_path_dup(config);
 	DatabaseSet missing = databases_missing(config);
-	GeoPaths paths = databases_paths(config);
 
 	if (!image_path) {
 		why_set(ret_why, "databases: %s", strerror(ENOMEM));
@@ -114,7 +120,7 @@ int databases_open(const Config *config, Warnings *warnings, GeoDb **ret_geodb, 
 		*ret_geodb = NULL;
 		return 0;
 	}
-	return load_or_build(image_path, &paths, ret_geodb, ret_why);
+	return load_or_build(config, image_path, ret_geodb, ret_why);
 }
 
 /* What is left of them is not the image of what is there, and not saved. */

@@ -54,6 +54,19 @@ tap_is "$(wc -l <"$CSV")" 6 "with its rows"
 tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" extract --stdout --from "$WORK/mail.log" 2>/dev/null | wc -l)" 4 "who writes no state stays root"
 tap_none "all belongs to the owner" "$(others $OWNER)"
 
+rm "$WORK/state/db/ip.image"
+mv "$WORK/state/db" "$WORK/elsewhere"
+mkdir "$WORK/roots"
+cp "$WORK/elsewhere"/*.mmdb "$WORK/roots/"
+ln -s ../roots "$WORK/state/db"
+chown -h $OWNER "$WORK/state/db"
+tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" lookup 9.9.9.9 2>/dev/null)" "9.9.9.9  CH  N/A  N/A" "root looks up"
+"$MLS_PROGRAM" -c "$WORK/conf" extract --stdout >"$WORK/out" 2>&1
+tap_is "$(ls "$WORK/roots")" user-country.mmdb "and puts no image where a link of the owner leads"
+"$MLS_PROGRAM" -c "$WORK/conf" update-db >"$WORK/out" 2>&1
+tap_is "$? $(ls "$WORK/roots")" "1 user-country.mmdb" "nor a database"
+rm "$WORK/state/db"
+
 chmod 644 "$WORK/mail.log"
 prepare 0
 tap_true "where root is the owner, root works" "$MLS_PROGRAM" -c "$WORK/conf" extract
