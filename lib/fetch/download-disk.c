@@ -50,6 +50,15 @@ static int fail(Why *ret_why, int error, const char *what)
 	return error;
 }
 
+int download_too_large(const DownloadRequest *request, Why *ret_why)
+{
+	bool mib = request->size_max >= 1 << 20;
+
+	why_set(ret_why, "is larger than %" PRIu64 " %s", request->size_max >> (mib ? 20 : 10),
+		mib ? "MiB" : "KiB");
+	return -EFBIG;
+}
+
 /* 0 or -errno with *ret_why. */
 static int copy(const DownloadRequest *request, int fd, uint64_t total, uint64_t *ret_size_bytes,
 	Why *ret_why)
@@ -68,10 +77,8 @@ static int copy(const DownloadRequest *request, int fd, uint64_t total, uint64_t
 		if (!n)
 			break;
 		done += (uint64_t)n;
-		if (done > request->size_max) {
-			why_set(ret_why, "is larger than %" PRIu64 " KiB", request->size_max >> 10);
-			return -EFBIG;
-		}
+		if (done > request->size_max)
+			return download_too_large(request, ret_why);
 		r = file_write_full(request->fd, block, (size_t)n);
 		if (r < 0) {
 			why_set(ret_why, "writing it to the disk: %s", strerror(-r));

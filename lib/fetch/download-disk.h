@@ -7,3 +7,6 @@
 
 /* As downloader_fetch() does it; there is no etag, and it never is unchanged. */
 int download_from_disk(const DownloadRequest *request, Download *ret_download, Why *ret_why);
+
+/* Says in *ret_why that there is more than request->size_max. Returns -EFBIG. */
+int download_too_large(const DownloadRequest *request, Why *ret_why);

@@ -157,8 +157,8 @@ static int stop(Transfer *transfer, int error, const char *fmt, ...)
 
 static int too_big(Transfer *transfer)
 {
-	return stop(transfer, -EFBIG, "is larger than %" PRIu64 " KiB",
-		transfer->request->size_max >> 10);
+	transfer->failed = download_too_large(transfer->request, &transfer->why);
+	return transfer->failed;
 }
 
 /* 0 where there was no http. */
