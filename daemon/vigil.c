@@ -82,16 +82,21 @@ static void arm(Vigil *vigil)
 /* Which file it is about is seen by looking at all of them. */
 static void on_named(void *userdata, size_t file)
 {
+	bool *named = userdata;
+
+	*named = true;
 }
 
 static void on_watch(void *userdata, int fd, unsigned events)
 {
 	Vigil *vigil = userdata;
-	int r = watch_dispatch(vigil->watch, &(WatchCallbacks){on_named, NULL});
+	bool named = false;
+	int r = watch_dispatch(vigil->watch, &(WatchCallbacks){on_named, &named});
 
 	if (r < 0)
 		say(vigil, r);
-	vigil->something(vigil->userdata);
+	if (named)
+		vigil->something(vigil->userdata);
 }
 
 int vigil_new(Loop *loop, const char *const *paths, unsigned count, LoopFunction something,
