@@ -6,6 +6,11 @@
  * CSV's last three columns saves. The image is the one that processes map.
  *
  * To be seen: building under 0.4 s, an image of at most 14 MB, opening under 5 ms, 10 million lookups/s.
+ * One core of two, the other one busy (November 2026, million lookups/s, libmaxminddb's in brackets):
+ *
+ *	build 0.32 s from CSV, 0.27 s from MMDB; 13.87 MB; open 0.55 ms
+ *	IPv4 12.1 (2.1), IPv6 6.7 (0.9), 9 of 10 IPv4 7.1 (1.5)
+ *	85,000 rows 38 ms, without the ready-made text 46 ms
  */
 #include <arpa/inet.h>
 #include <maxminddb.h>
