@@ -79,7 +79,7 @@ static bool read_line(Span line, char sum[SHA256_TEXT_SIZE], Span *ret_name)
 int sha256_find(Span text, Span name, char ret_sum[SHA256_TEXT_SIZE], Why *ret_why)
 {
 	char sum[SHA256_TEXT_SIZE];
-	Span line, named = SPAN_LITERAL("");
+	Span line, named = SPAN_MISSING;
 	size_t count = 0;
 
 	while (take_line(&text, &line)) {
@@ -87,7 +87,7 @@ int sha256_find(Span text, Span name, char ret_sum[SHA256_TEXT_SIZE], Why *ret_w
 			why_set(ret_why, "is no list of SHA-256 checksums");
 			return -EBADMSG;
 		}
-		if (span_equal(named, name)) {
+		if (named.data && span_equal(named, name)) {
 			memcpy(ret_sum, sum, sizeof(sum));
 			return 0;
 		}

@@ -47,7 +47,7 @@ static int check(const StrBuf *sb, const char *name, int version, size_t *ret_le
 		return -ENOMEM;
 	}
 	if (span_starts_with((Span){strbuf_text(sb), sb->len}, first.data))
-		found = strtoull(sb->data + first.len, NULL, 10);
+		found = strtoull(strbuf_text(sb) + first.len, NULL, 10);
 	if (!found) {
 		why_set(ret_why, "not a %s of this program", name);
 		return -EBADMSG;
