@@ -170,7 +170,7 @@ static uint64_t needed_number(const Checkpoint *checkpoint, const char *state_di
 	for (const char *const *reader = bookmark_readers; *reader; reader++) {
 		Bookmark bookmark;
 		Why why = {""};
-		int r = bookmark_load(state_dir, *reader, &bookmark, &why);
+		int r = bookmark_load(state_dir, *reader, &bookmark, NULL, &why);
 
 		if (r == BOOKMARK_NONE)
 			continue;

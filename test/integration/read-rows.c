@@ -57,7 +57,7 @@ static bool do_batch(const char *state_dir, const char *dir)
 	Bookmark bookmark = {.written_us = 0};
 	char path[4096];
 	Why why = {""};
-	int r = bookmark_load(state_dir, READER, &bookmark, &why);
+	int r = bookmark_load(state_dir, READER, &bookmark, NULL, &why);
 
 	if (r < 0)
 		die("bookmark", why.text);
@@ -74,7 +74,7 @@ static bool do_batch(const char *state_dir, const char *dir)
 	if (file_replace(path, users.data, users.len, 0600) < 0)
 		die(path, "can't be written");
 	bookmark.place = csvreader_place(reader);
-	if (bookmark_save(state_dir, READER, &bookmark) < 0)
+	if (bookmark_save(state_dir, READER, &bookmark, SPAN_MISSING) < 0)
 		die("bookmark", "can't be written");
 	return true;
 }

@@ -144,7 +144,7 @@ static void read_rows(Model *model)
 	Bookmark bookmark = {.written_us = 0};
 	Why why = {""};
 	Span line;
-	int r = bookmark_load(".", "report", &bookmark, &why);
+	int r = bookmark_load(".", "report", &bookmark, NULL, &why);
 
 	MUST(r >= 0);
 	MUST(!csvreader_open(".", r ? NULL : &bookmark.place, &reader, &why));
@@ -167,7 +167,7 @@ static void read_rows(Model *model)
 	if (!random_below(model->random, 4))
 		return;
 	bookmark.place = csvreader_place(reader);
-	MUST(!bookmark_save(".", "report", &bookmark));
+	MUST(!bookmark_save(".", "report", &bookmark, SPAN_MISSING));
 	model->done = next;
 }
 
