@@ -124,7 +124,9 @@ static void say_age(GeoKeeper *keeper)
 				strbuf_text(&date));
 		else
 			warnings_clear(keeper->options.warnings, strbuf_text(&key),
-				"%s: it is not older than 45 days any more", path_of(keeper, kind));
+				used & (1u << kind) ? "%s: it is not older than 45 days any more"
+						    : NULL,
+				path_of(keeper, kind));
 	}
 }
 
