@@ -59,7 +59,8 @@ static int check(const StrBuf *sb, const char *name, int version, size_t *ret_le
 			found, version);
 		return -EBADMSG;
 	}
-	if (last.len != sb->len - len || memcmp(sb->data + len, last.data, last.len)) {
+	if (last.len != sb->len - len ||
+		memcmp(strbuf_text(sb) + len, strbuf_text(&last), last.len)) {
 		why_set(ret_why, "torn or changed: its checksum is wrong");
 		return -EBADMSG;
 	}
