@@ -46,8 +46,8 @@ static int check(const StrBuf *sb, const char *name, int version, size_t *ret_le
 		why_set(ret_why, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	if (span_starts_with((Span){strbuf_text(sb), sb->len}, first.data))
-		found = strtoull(strbuf_text(sb) + first.len, NULL, 10);
+	if (sb->data && span_starts_with((Span){sb->data, sb->len}, first.data))
+		found = strtoull(sb->data + first.len, NULL, 10);
 	if (!found) {
 		why_set(ret_why, "not a %s of this program", name);
 		return -EBADMSG;
@@ -59,8 +59,7 @@ static int check(const StrBuf *sb, const char *name, int version, size_t *ret_le
 			found, version);
 		return -EBADMSG;
 	}
-	if (last.len != sb->len - len ||
-		memcmp(strbuf_text(sb) + len, strbuf_text(&last), last.len)) {
+	if (last.len != sb->len - len || memcmp(sb->data + len, last.data, last.len)) {
 		why_set(ret_why, "torn or changed: its checksum is wrong");
 		return -EBADMSG;
 	}
