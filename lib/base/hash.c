@@ -33,10 +33,10 @@ static inline uint64_t rotate(uint64_t x, int bits)
 		v2 += v1, v1 = rotate(v1, 17), v1 ^= v2, v2 = rotate(v2, 32); \
 	} while (0)
 
-uint64_t hash_bytes(HashKey key, const void *data, size_t len)
+/* v is the state that the key makes. */
+static inline void add_bytes(uint64_t v[4], const void *data, size_t len)
 {
-	uint64_t v0 = key.k0 ^ 0x736f6d6570736575ULL, v1 = key.k1 ^ 0x646f72616e646f6dULL;
-	uint64_t v2 = key.k0 ^ 0x6c7967656e657261ULL, v3 = key.k1 ^ 0x7465646279746573ULL;
+	uint64_t v0 = v[0], v1 = v[1], v2 = v[2], v3 = v[3];
 	uint64_t last = (uint64_t)len << 56, word;
 	const unsigned char *p = data;
 	size_t i;
@@ -55,10 +55,36 @@ uint64_t hash_bytes(HashKey key, const void *data, size_t len)
 	SIP_ROUND(v0, v1, v2, v3);
 	SIP_ROUND(v0, v1, v2, v3);
 	v0 ^= last;
-	v2 ^= 0xff;
-	SIP_ROUND(v0, v1, v2, v3);
-	SIP_ROUND(v0, v1, v2, v3);
-	SIP_ROUND(v0, v1, v2, v3);
-	SIP_ROUND(v0, v1, v2, v3);
-	return v0 ^ v1 ^ v2 ^ v3;
+	v[0] = v0, v[1] = v1, v[2] = v2, v[3] = v3;
+}
+
+static inline uint64_t finish(uint64_t v[4])
+{
+	for (int i = 0; i < 4; i++)
+		SIP_ROUND(v[0], v[1], v[2], v[3]);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t hash_bytes(HashKey key, const void *data, size_t len)
+{
+	uint64_t v[4] = {key.k0 ^ 0x736f6d6570736575ULL, key.k1 ^ 0x646f72616e646f6dULL,
+		key.k0 ^ 0x6c7967656e657261ULL, key.k1 ^ 0x7465646279746573ULL};
+
+	add_bytes(v, data, len);
+	v[2] ^= 0xff;
+	return finish(v);
+}
+
+HashDigest hash_digest(HashKey key, const void *data, size_t len)
+{
+	uint64_t v[4] = {key.k0 ^ 0x736f6d6570736575ULL, key.k1 ^ 0x646f72616e646f6dULL ^ 0xee,
+		key.k0 ^ 0x6c7967656e657261ULL, key.k1 ^ 0x7465646279746573ULL};
+	HashDigest digest;
+
+	add_bytes(v, data, len);
+	v[2] ^= 0xee;
+	digest.h0 = finish(v);
+	v[1] ^= 0xdd;
+	digest.h1 = finish(v);
+	return digest;
 }

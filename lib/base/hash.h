@@ -19,3 +19,10 @@ typedef struct HashKey {
 int hash_key_random(HashKey *ret_key);
 
 uint64_t hash_bytes(HashKey key, const void *data, size_t len);
+
+/* The variant of 128 bits: long enough to tell byte strings apart by it alone. */
+typedef struct HashDigest {
+	uint64_t h0, h1;
+} HashDigest;
+
+HashDigest hash_digest(HashKey key, const void *data, size_t len);

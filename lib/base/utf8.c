@@ -33,11 +33,28 @@ size_t utf8_decode(const char *p, size_t len, uint32_t *ret_code_point)
 	return n;
 }
 
+/* Of 8 bytes at once, whether one of them is none: the top bit of each that is below 0x20, above 0x7e or a backslash. */
+static bool has_other(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101ULL, tops = 0x80 * ones;
+	uint64_t backslash = word ^ '\\' * ones;
+
+	/* A borrow can only mark bytes above one that is marked with reason. */
+	return ((word - 0x20 * ones) | (word + ones) | word | ((backslash - ones) & ~backslash)) &
+	       tops;
+}
+
 size_t utf8_plain_prefix(const char *p, size_t len)
 {
-	size_t i;
+	size_t i = 0;
+	uint64_t word;
 
-	for (i = 0; i < len; i++)
+	for (; len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		if (has_other(word))
+			break;
+	}
+	for (; i < len; i++)
 		if ((unsigned char)p[i] < 0x20 || (unsigned char)p[i] > 0x7e || p[i] == '\\')
 			break;
 	return i;

@@ -38,6 +38,26 @@ static const struct {
 	{"quote", SPAN_LITERAL("\"q\""), "\"q\"", "\"\\\"q\\\"\""},
 };
 
+/* Each byte at each place of a text, whose other bytes are plain ones at the edges. */
+static void test_plain_prefix(void)
+{
+	static const char plain[] = {' ', '~', '[', ']'};
+	size_t wrong = 0;
+
+	for (int byte = 0; byte < 256; byte++)
+		for (size_t at = 0; at < 20; at++)
+			for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+				bool is_plain = byte >= 0x20 && byte < 0x7f && byte != '\\';
+				char text[20];
+
+				memset(text, plain[i], sizeof(text));
+				text[at] = (char)byte;
+				wrong += utf8_plain_prefix(text, sizeof(text)) !=
+					 (is_plain ? sizeof(text) : at);
+			}
+	tap_ok(!wrong, "each byte is plain or not, wherever it stands");
+}
+
 int main(void)
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT, back = STRBUF_INIT;
@@ -60,5 +80,6 @@ int main(void)
 	strbuf_reset(&sb);
 	json_append_string(&sb, SPAN_MISSING);
 	tap_ok(!strcmp(strbuf_text(&sb), "null"), "json: missing is null");
+	test_plain_prefix();
 	return tap_done();
 }
