@@ -111,11 +111,6 @@ void history_append(const History *history, StrBuf *sb)
 	}
 }
 
-static bool is_day(int32_t day)
-{
-	return day >= -DAY_LIMIT && day <= DAY_LIMIT;
-}
-
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -146,46 +141,67 @@ static bool read_seen(Span line, Seen *ret_seen)
 	return true;
 }
 
-/* The first lines of them: NUL-terminated copies of short ones. NOLINTBEGIN(cert-err34-c) */
-static bool read_head(History *history, const char *line)
+/* Takes what comes before a number, and the number up to the next blank. */
+static bool take_number(Span *line, const char *before, uint64_t max, uint64_t *ret_number)
 {
-	int end = 0;
+	size_t skip = strlen(before), len;
+	const char *blank;
 
-	return sscanf(line, "history since=%8" SCNd32 " until=%8" SCNd32 " lost=%8" SCNd32 "%n",
-		       &history->since, &history->until, &history->lost, &end) == 3 &&
-	       !line[end] && is_day(history->since) && is_day(history->until) &&
-	       is_day(history->lost);
+	if (!span_starts_with(*line, before))
+		return false;
+	*line = (Span){line->data + skip, line->len - skip};
+	blank = line->len ? memchr(line->data, ' ', line->len) : NULL;
+	len = blank ? (size_t)(blank - line->data) : line->len;
+	if (number_parse_u64((Span){line->data, len}, max, ret_number))
+		return false;
+	*line = (Span){line->data + len, line->len - len};
+	return true;
 }
 
-static bool read_day(History *history, const char *line)
+static bool take_day(Span *line, const char *before, int32_t *ret_day)
+{
+	size_t skip = strlen(before);
+	bool negative =
+		span_starts_with(*line, before) && line->len > skip && line->data[skip] == '-';
+	Span rest = negative ? (Span){line->data + skip + 1, line->len - skip - 1} : *line;
+	uint64_t number;
+
+	if (!take_number(&rest, negative ? "" : before, DAY_LIMIT, &number))
+		return false;
+	*ret_day = negative ? -(int32_t)number : (int32_t)number;
+	*line = rest;
+	return true;
+}
+
+static bool read_head(History *history, Span line)
+{
+	return take_day(&line, "history since=", &history->since) &&
+	       take_day(&line, " until=", &history->until) &&
+	       take_day(&line, " lost=", &history->lost) && !line.len;
+}
+
+static bool read_day(History *history, Span line)
 {
 	size_t n = history->total_count;
 	StatsDay total;
-	int end = 0;
 
-	if (sscanf(line, "day %8" SCNd32 " %19" SCNu64 "%n", &total.day, &total.count, &end) != 2 ||
-		line[end] || n == ARRAY_SIZE(history->totals) || !is_day(total.day) ||
+	if (n == ARRAY_SIZE(history->totals) || !take_day(&line, "day ", &total.day) ||
+		!take_number(&line, " ", UINT64_MAX, &total.count) || line.len ||
 		(n && history->totals[n - 1].day >= total.day))
 		return false;
 	history->totals[history->total_count++] = total;
 	return true;
 }
-/* NOLINTEND(cert-err34-c) */
 
 /* 0, -EBADMSG, -ENOMEM. */
 static int read_line(History *history, Span line)
 {
-	char text[96];
 	Seen *seen = history->seen;
 	size_t n = history->seen_count;
 	bool is_head = !history->begun, ok;
 
 	if (is_head || span_starts_with(line, "day ")) {
-		if (line.len >= sizeof(text) || memchr(line.data, '\0', line.len) || n)
-			return -EBADMSG;
-		memcpy(text, line.data, line.len);
-		text[line.len] = '\0';
-		ok = is_head ? read_head(history, text) : read_day(history, text);
+		ok = !n && (is_head ? read_head(history, line) : read_day(history, line));
 		history->begun = true;
 		return ok ? 0 : -EBADMSG;
 	}
@@ -463,7 +479,7 @@ static void compare_days(History *history, int32_t day, ReportFacts *facts)
 
 		sum += total ? *total : 0;
 		if (!n)
-			facts->day_before = (int64_t)sum;
+			facts->day_before = (int64_t)MIN(sum, (uint64_t)INT64_MAX);
 	}
 	facts->week_days = n;
 	if (n)

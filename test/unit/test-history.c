@@ -244,6 +244,22 @@ static void test_clocks(void)
 	tap_ok(!facts.new_addresses && facts.history_known, "no row, nothing new");
 }
 
+/* A row of the day before may stand behind those of its day. */
+static void test_order(void)
+{
+	_cleanup_(history_freep) History *history = NULL;
+	_cleanup_(stats_freep) ReportStats *stats = NULL;
+	ReportFacts facts;
+
+	MUST(!history_new(&history) && !stats_new(&stats));
+	add_row(stats, "2026-09-05 00:00", "192.0.2.1", "1", "US");
+	add_row(stats, "2026-09-04 23:59", "192.0.2.1", "1", "US");
+	MUST(!history_add(history, stats, FIRST_DAY + 1, NULL));
+	add_day(history, 1 + HISTORY_DAYS, "192.0.2.1", 1 + HISTORY_DAYS, &facts);
+	tap_ok(!facts.new_addresses && facts.history_days == HISTORY_DAYS,
+		"the last day of rows in any order counts");
+}
+
 /* What rows of a foreign hand could hold. */
 static void test_foreign(void)
 {
@@ -324,6 +340,10 @@ static const struct {
 	{"not whole", "history since=1 until=2 lost=0", false},
 	{"more behind", "history since=1 until=2 lost=0 x\n", false},
 	{"a day that is none", "history since=1 until=20000000 lost=0\n", false},
+	{"a negative count", "history since=1 until=2 lost=0\nday 1 -5\n", false},
+	{"no blank", "history since=1 until=2 lost=0\nday 1-5\n", false},
+	{"two blanks", "history since=1 until=2 lost=0\nday 1  5\n", false},
+	{"days before 1970", "history since=-40 until=-1 lost=-4000000\nday -40 5\n", true},
 	{"days not in order", "history since=1 until=2 lost=0\nday 2 5\nday 1 6\n", false},
 	{"the same day twice", "history since=1 until=2 lost=0\nday 2 5\nday 2 6\n", false},
 	{"a day behind", "history since=1 until=2 lost=0\n4 c0000201 0\nday 2 5\n", false},
@@ -381,6 +401,7 @@ int main(void)
 	for (int i = 0; i < random_rounds(40) / 2 + 1; i++)
 		test_months(&random);
 	test_clocks();
+	test_order();
 	test_foreign();
 	test_limits();
 	test_damage();

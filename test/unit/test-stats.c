@@ -447,6 +447,28 @@ static void test_pairs(Random *random)
 		rounds, SMALL * SMALL);
 }
 
+static void test_names(void)
+{
+	static const char *const names[] = {"Old", "New", "Old"};
+	_cleanup_(stats_freep) ReportStats *stats = NULL;
+	ReportFacts facts;
+
+	MUST(!stats_new(&stats));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		Row row = {{SPAN_LITERAL("mail"), SPAN_LITERAL("2026-11-23 00:00"),
+			SPAN_LITERAL("192.0.2.1"), SPAN_LITERAL("u"), SPAN_MISSING,
+			SPAN_LITERAL("OK"), SPAN_LITERAL("US"), SPAN_LITERAL("1"),
+			span_from_string(names[i])}};
+
+		MUST(!stats_add(stats, &row));
+	}
+	MUST(!stats_report(stats, &facts));
+	tap_ok(facts.asn_count == 1 && span_equal_string(facts.asn_names[0], "Old") &&
+			facts.organisation_count == 2 && facts.target_count == 1 &&
+			facts.targets[0].count == 3,
+		"a network is called what its newest row calls it");
+}
+
 static void test_days(void)
 {
 	_cleanup_(stats_freep) ReportStats *stats = NULL;
@@ -492,6 +514,7 @@ int main(void)
 	test_cuts();
 	test_long();
 	test_pairs(&random);
+	test_names();
 	test_days();
 	test_skip();
 	return tap_done();
