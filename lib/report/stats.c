@@ -254,12 +254,13 @@ int stats_add(ReportStats *stats, const Row *row)
 	const char *date = row->field[COLUMN_DATE].data;
 	uint32_t user, place;
 	char key[KEY_MAX];
+	Span name = {key, write_key(stats, row->field[COLUMN_USER], key)};
+	HashDigest digest = tally_prepare(&stats->users, name);
 	int32_t day = find_day(stats, date);
 	int r = add_origin(stats, row, day, &place);
 
 	if (!r)
-		r = tally_add(&stats->users,
-			(Span){key, write_key(stats, row->field[COLUMN_USER], key)}, 1, &user);
+		r = tally_add_prepared(&stats->users, name, digest, 1, &user);
 	if (!r)
 		r = pairs_add(&stats->targets, user, place);
 	if (r < 0)

@@ -66,9 +66,19 @@ static TallySlot *find_slot(const Tally *tally, HashDigest digest)
 	}
 }
 
-int tally_add(Tally *tally, Span bytes, uint64_t count, uint32_t *ret_number)
+HashDigest tally_prepare(const Tally *tally, Span bytes)
 {
 	HashDigest digest = hash_digest(tally->key, bytes.data, bytes.len);
+
+	if (tally->size)
+		__builtin_prefetch(
+			&tally->slots[(uint32_t)digest.h0 & ((size_t)tally->size * 2 - 1)]);
+	return digest;
+}
+
+int tally_add_prepared(
+	Tally *tally, Span bytes, HashDigest digest, uint64_t count, uint32_t *ret_number)
+{
 	TallySlot *slot;
 	int r = 0;
 
@@ -90,4 +100,9 @@ int tally_add(Tally *tally, Span bytes, uint64_t count, uint32_t *ret_number)
 	tally->entries[slot->number - 1].count += count;
 	*ret_number = slot->number - 1;
 	return 0;
+}
+
+int tally_add(Tally *tally, Span bytes, uint64_t count, uint32_t *ret_number)
+{
+	return tally_add_prepared(tally, bytes, tally_prepare(tally, bytes), count, ret_number);
 }

@@ -35,6 +35,14 @@ void tally_done(Tally *tally);
 /* Adds to the count of the bytes. 0 with their number, or -errno (-EFBIG: STRBUF_MAX bytes of them, or 2^31 of them). */
 int tally_add(Tally *tally, Span bytes, uint64_t count, uint32_t *ret_number);
 
+/*
+ * The same in two steps, for who has something to do between them: the first fetches what the second needs from memory, which takes longer
+ * than all that is reckoned here.
+ */
+HashDigest tally_prepare(const Tally *tally, Span bytes);
+int tally_add_prepared(
+	Tally *tally, Span bytes, HashDigest digest, uint64_t count, uint32_t *ret_number);
+
 /* The bytes of a number, borrowed until the next tally_add. */
 static inline Span tally_get(const Tally *tally, uint32_t number)
 {
