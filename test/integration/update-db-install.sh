@@ -205,10 +205,10 @@ snapshot >"$D/before"
 update
 tap_is "$(cat "$D/status")$(line_wrong $S/country-2.csv 'No space left on device')$(diff "$D/before" <(snapshot))" 1 "a full disk: one line"
 rm "$D/state/filler"
-mount -o remount,ro "$D/state"
+mount -o remount,ro,bind "$D/state"
 update
 tap_is "$(cat "$D/status")$(line_wrong "$D/state" 'Read-only file system')$(diff "$D/before" <(snapshot))" 1 "a read-only one: one line"
-mount -o remount,rw "$D/state"
+mount -o remount,rw,bind "$D/state"
 
 # ---- as root, where another user owns the directory ------------------------------------------------------------
 

@@ -144,6 +144,7 @@ published=1780000000
 # https at port 443 with these names' certificates, http at port 80; serve-answers at 8000
 cat >"$WORK/nginx/conf" <<X
 daemon off;
+user root;
 master_process off;
 pid $WORK/nginx/pid;
 error_log $WORK/nginx/error.log;
