@@ -514,12 +514,28 @@ static int run(Update *update, bool only_compile)
 	return r;
 }
 
+/* What is fetched must not take the place of another file. */
+static int check_paths(const Config *config)
+{
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+	int r = config_check_databases(config, &errors);
+
+	if (!r)
+		return 0;
+	if (r != -EINVAL)
+		return fail("update-db", r);
+	command_log_mistakes(&errors);
+	return EXIT_CONFIG;
+}
+
 static int update_db(const CommandInvocation *invocation)
 {
 	_cleanup_(config_freep) Config *config = NULL;
 	Update update = {.force = invocation->option[OPTION_FORCE].count, .lock_fd = -1};
 	int r = command_load_config(invocation, true, &config);
 
+	if (!r)
+		r = check_paths(config);
 	if (r)
 		return r;
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -52,6 +52,9 @@ extern const Command command_run, command_extract, command_explain, command_look
 /* The value of --year (NULL: 0, not given). 0 or EXIT_USAGE, said on stderr. */
 int command_year(const char *text, int *ret_year);
 
+/* Logs what config_load() or a check has found, a line each. */
+void command_log_mistakes(const StrBuf *mistakes);
+
 /* Reads the configuration that -c names; on failure the mistakes are on stderr. 0 or an exit status. */
 int command_read_config(const CommandInvocation *invocation, Config **ret_config);
 

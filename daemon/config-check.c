@@ -145,7 +145,6 @@ static void check_log(Checker *checker, const char *path)
 	check_readable(checker, "paths", "mail_log", path, "is not there yet; it is waited for");
 }
 
-/* A CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
 /* Whether path is one of the files that the program keeps in state_dir. */
 static bool is_own_file(const Config *config, const char *path)
 {
@@ -174,19 +173,24 @@ static bool is_own_file(const Config *config, const char *path)
 	return found;
 }
 
-static void check_distinct(Checker *checker, const char *csv)
+/* What is written. */
+enum { FILE_CSV, FILE_LOG, FILE_COUNTRY_DB, FILE_ASN_DB };
+
+/* Of the files from `first` on: a CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
+static void check_distinct(Checker *checker, const char *csv, size_t first)
 {
 	const Config *config = checker->config;
 	const struct {
 		const char *group, *key, *path;
 	} files[] = {
-		{"paths", "csv_filename", csv},
-		{"general", "log_file", config->general.log_file},
-		{"geolocation", "country_db_path", config->geolocation.country_db_path},
-		{"ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path},
+		[FILE_CSV] = {"paths", "csv_filename", csv},
+		[FILE_LOG] = {"general", "log_file", config->general.log_file},
+		[FILE_COUNTRY_DB] = {"geolocation", "country_db_path",
+			config->geolocation.country_db_path},
+		[FILE_ASN_DB] = {"ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+	for (size_t i = first; i < ARRAY_SIZE(files); i++) {
 		if (is_own_file(config, files[i].path))
 			add(checker, files[i].group, files[i].key, files[i].path,
 				"is a file that this program keeps in paths.state_dir");
@@ -210,13 +214,29 @@ static void check_distinct(Checker *checker, const char *csv)
 	}
 }
 
+/* 0, -EINVAL when there are errors, or -ENOMEM. ret_notes may be NULL where there are none. */
+static int checker_end(Checker *checker, StrBuf *ret_errors, StrBuf *ret_notes)
+{
+	const char *file = checker->config->path ? checker->config->path : "defaults";
+	int r = checker->errors.error ? checker->errors.error : checker->notes.error;
+
+	if (!r) {
+		config_mistakes_write(&checker->errors, file, ret_errors);
+		if (ret_notes)
+			config_mistakes_write(&checker->notes, file, ret_notes);
+		r = checker->errors.count ? -EINVAL : 0;
+	}
+	config_mistakes_done(&checker->errors);
+	config_mistakes_done(&checker->notes);
+	return r;
+}
+
 int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes)
 {
 	_cleanup_free_ char *csv = config_csv_path_dup(config);
-	const char *file = config->path ? config->path : "defaults", *fault;
 	Checker checker = {.config = config};
+	const char *fault;
 	bool absent;
-	int r;
 
 	if (!csv)
 		return -ENOMEM;
@@ -235,15 +255,17 @@ int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_not
 	check_readable(&checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,
 		"is not there; networks and organisations stay unknown");
 	check_log_file(&checker, config->general.log_file);
-	check_distinct(&checker, csv);
+	check_distinct(&checker, csv, FILE_CSV);
+	return checker_end(&checker, ret_errors, ret_notes);
+}
 
-	r = checker.errors.error ? checker.errors.error : checker.notes.error;
-	if (!r) {
-		config_mistakes_write(&checker.errors, file, ret_errors);
-		config_mistakes_write(&checker.notes, file, ret_notes);
-		r = checker.errors.count ? -EINVAL : 0;
-	}
-	config_mistakes_done(&checker.errors);
-	config_mistakes_done(&checker.notes);
-	return r;
+int config_check_databases(const Config *config, StrBuf *ret_errors)
+{
+	_cleanup_free_ char *csv = config_csv_path_dup(config);
+	Checker checker = {.config = config};
+
+	if (!csv)
+		return -ENOMEM;
+	check_distinct(&checker, csv, FILE_COUNTRY_DB);
+	return checker_end(&checker, ret_errors, NULL);
 }

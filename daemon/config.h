@@ -73,6 +73,12 @@ DEFINE_CLEANUP(Config *, config_freep, config_free)
  */
 int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes);
 
+/*
+ * Of that, whether a database would take the place of another file of this program or of a log. Appends to ret_errors; 0; -EINVAL when
+ * there are errors; -ENOMEM.
+ */
+int config_check_databases(const Config *config, StrBuf *ret_errors);
+
 /* Appends the effective values as a configuration file that reads back to the same values. */
 void config_dump(const Config *config, StrBuf *sb);
 

@@ -169,15 +169,11 @@ static int run_command(const Command *command, const char *config_path, int argc
 	return flush_stdout(command->run(&invocation));
 }
 
-int command_read_config(const CommandInvocation *invocation, Config **ret_config)
+void command_log_mistakes(const StrBuf *mistakes)
 {
-	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
-	int r = config_load(invocation->config_path, ret_config, &errors);
-	const char *line = strbuf_text(&errors);
+	const char *line = strbuf_text(mistakes);
 	_cleanup_strbuf_ StrBuf raw = STRBUF_INIT;
 
-	if (r >= 0)
-		return 0;
 	while (*line) {
 		size_t n = strcspn(line, "\n");
 
@@ -187,6 +183,15 @@ int command_read_config(const CommandInvocation *invocation, Config **ret_config
 		log_error("%s", strbuf_text(&raw));
 		line += n + (line[n] == '\n');
 	}
+}
+
+int command_read_config(const CommandInvocation *invocation, Config **ret_config)
+{
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+
+	if (config_load(invocation->config_path, ret_config, &errors) >= 0)
+		return 0;
+	command_log_mistakes(&errors);
 	return EXIT_CONFIG;
 }
 

@@ -48,6 +48,34 @@ config 'dns: { servers = "127.0.0.1:70000"; };'
 check
 tap_is "$status|${err%\'*}" "78|conf:3: dns.servers: '127.0.0.1:70000" "name servers are checked"
 
+# update-db would put what it fetches in the place of another file
+printf '1.0.0.0,1.0.0.255,AU\n' >"$WORK/new.csv"
+echo rows >"$WORK/csv/maillogsentinel.csv"
+mkdir "$WORK/state/db"
+echo image >"$WORK/state/db/ip.image"
+while read -r country why; do
+	cat >"$WORK/conf" <<X
+paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$WORK/mail.log"; };
+geolocation: { country_db_path = "$WORK/$country"; country_db_url = "file://$WORK/new.csv"; };
+ASN_ASO: { asn_db_path = "$WORK/a.mmdb"; asn_db_url = ""; };
+X
+	before=$(cd "$WORK" && find csv state mail.log a.mmdb -type f ! -name update-db.lock -exec md5sum {} + | sort)
+	check
+	said="conf:2: geolocation.country_db_path: $country: $why"
+	[ "$why" = "is the asn" ] && said="conf:3: ASN_ASO.asn_db_path: $country: is geolocation.country_db_path too"
+	tap_is "$status|$err" "78|$said" "a database in the place of $country"
+	status=0
+	"$MLS_PROGRAM" -c "$WORK/conf" update-db >"$WORK/out" 2>"$WORK/err" || status=$?
+	tap_is "$status|$(sed "s,$WORK/,,g" "$WORK/out" "$WORK/err")" "78|maillogsentinel: $said" "update-db refuses it"
+	tap_is "$(cd "$WORK" && find csv state mail.log a.mmdb -type f ! -name update-db.lock -exec md5sum {} + | sort)" "$before" "and touches nothing"
+done <<'X'
+csv/maillogsentinel.csv is paths.csv_filename too
+mail.log is a paths.mail_log too
+state/db/ip.image is a file that this program keeps in paths.state_dir
+a.mmdb is the asn
+X
+rm -r "$WORK/state/db" "$WORK/csv/maillogsentinel.csv"
+
 config ''
 rm "$WORK/mail.log" "$WORK/c.mmdb"
 rmdir "$WORK/state"
