@@ -360,8 +360,10 @@ static int lookup(const CommandInvocation *invocation)
 	say_old(&l);
 	if (!r)
 		r = answer_all(&l, invocation->argument_count, invocation->arguments);
-	if (r < 0)
-		log_error("%s", *l.why.text ? l.why.text : strerror(-r));
+	if (r < 0 && *l.why.text)
+		log_error("%s", l.why.text);
+	else if (r < 0)
+		log_error("lookup: %s", strerror(-r));
 	/* main() reports what stdout could not take. */
 	(void)flush(&l);
 	strbuf_done(&l.out);

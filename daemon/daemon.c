@@ -280,8 +280,10 @@ static int open_geodb(Daemon *daemon)
 	} else {
 		r = databases_open(daemon->config, daemon->warnings, &daemon->geodb, &why);
 	}
-	if (r < 0)
-		log_error("%s", *why.text ? why.text : strerror(-r));
+	if (r < 0 && *why.text)
+		log_error("%s", why.text);
+	else if (r < 0)
+		log_error("IP databases: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;
 }
 

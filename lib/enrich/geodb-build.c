@@ -285,7 +285,7 @@ static int read_and_build(
 	for (unsigned kind = 0; kind < GEO_KINDS; kind++) {
 		r = geo_rows_init(&rows[kind], kind);
 		if (r < 0) {
-			why_set(ret_why, "%s", strerror(-r));
+			why_set(ret_why, "IP databases: %s", strerror(-r));
 			return r;
 		}
 		r = geo_source_read(paths->path[kind], &rows[kind], &sources[kind], ret_why);
@@ -294,7 +294,7 @@ static int read_and_build(
 	}
 	r = build(rows, sources, text, ret_db);
 	if (r < 0)
-		why_set(ret_why, "%s", strerror(-r));
+		why_set(ret_why, "IP databases: %s", strerror(-r));
 	return r;
 }
 

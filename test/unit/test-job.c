@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* run: no-valgrind */
+/* Its /proc/self/exe, which a job runs, is valgrind's own. */
 #include "daemon/job.h"
 
 #include <dirent.h>
