@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/config-option.h"
 
+#include "state/checkpoint.h"
+
 #include <ctype.h>
 
 const ConfigGroup config_groups[] = {
 	{"paths", "Where things are."},
 	{"source", "What is read, and when its silence is worth a warning."},
+	{"report", "The mail that says what happened."},
 	{"geolocation", "The database of countries."},
 	{"ASN_ASO", "The database of networks and the organisations that run them."},
 	{"general", "The program's own log."},
@@ -14,6 +17,32 @@ const ConfigGroup config_groups[] = {
 	{"schedule", "When the service does what is done from time to time."},
 };
 const size_t config_group_count = ARRAY_SIZE(config_groups);
+
+static const char *const source_types[] = {
+	[SOURCE_UNDECIDED] = "auto",
+	[SOURCE_FILE] = "file",
+	[SOURCE_JOURNAL] = "journal",
+	NULL,
+};
+
+static const char *const report_transports[] = {
+	[REPORT_SMTP] = "smtp",
+	[REPORT_SENDMAIL] = "sendmail",
+	NULL,
+};
+
+static const char *const report_attach[] = {
+	[REPORT_ATTACH_NEW] = "new",
+	[REPORT_ATTACH_WHOLE] = "whole",
+	[REPORT_ATTACH_NONE] = "none",
+	NULL,
+};
+
+static const char *const report_when_empty[] = {
+	[REPORT_EMPTY_SEND] = "send",
+	[REPORT_EMPTY_SKIP] = "skip",
+	NULL,
+};
 
 #define FIELD(field) offsetof(Config, field)
 #define RELEASE_URL "https://github.com/sapics/ip-location-db/releases/download/"
@@ -30,7 +59,7 @@ const ConfigOption config_options[] = {
 	{"paths", "csv_filename", CONFIG_FILE_NAME, FIELD(paths.csv_filename),
 		"maillogsentinel.csv", .help = "Name of the CSV in working_dir."},
 
-	{"source", "type", CONFIG_SOURCE_TYPE, FIELD(source.type), "auto",
+	{"source", "type", CONFIG_CHOICE, FIELD(source.type), "auto", .choices = source_types,
 		.help = "What is read: \"file\" (paths.mail_log), \"journal\" (systemd's), or "
 			"\"auto\": what is there at the first start."},
 	{"source", "journal_directory", CONFIG_PATH, FIELD(source.journal_directory), "",
@@ -41,6 +70,33 @@ const ConfigOption config_options[] = {
 		.min = 0, .max = (uint64_t)365 * 24 * 3600 * 1000,
 		.help = "How long a log may bring no line, or none of smtpd, before that is a "
 			"warning; \"0\" is never."},
+
+	{"report", "email", CONFIG_ADDRESSES, FIELD(report.email), "",
+		.help = "Who gets the report, an address or a list of them; \"\" is nobody."},
+	{"report", "subject_prefix", CONFIG_TEXT, FIELD(report.subject_prefix), "[MailLogSentinel]",
+		.help = "What its subject begins with."},
+	{"report", "sender_override", CONFIG_TEXT, FIELD(report.sender_override), "",
+		.help = "The address that it comes from; \"\" is the service's user at this host."},
+	{"report", "transport", CONFIG_CHOICE, FIELD(report.transport), "smtp",
+		.choices = report_transports,
+		.help = "How it is sent: \"smtp\" (to smtp_url) or \"sendmail\" (the program)."},
+	{"report", "smtp_url", CONFIG_TEXT, FIELD(report.smtp_url), "smtp://localhost:25",
+		.help = "The mail server, such as \"smtps://mail.example.org:465\"."},
+	{"report", "smtp_user", CONFIG_TEXT, FIELD(report.smtp_user), "",
+		.help = "The user that it is told; \"\" is none."},
+	{"report", "smtp_password_file", CONFIG_PATH, FIELD(report.smtp_password_file), "",
+		.may_be_empty = true, .help = "File that holds the user's password; \"\" is none."},
+	{"report", "sendmail_path", CONFIG_PATH, FIELD(report.sendmail_path), "/usr/sbin/sendmail",
+		.help = "The program that takes mail as sendmail does."},
+	{"report", "attach", CONFIG_CHOICE, FIELD(report.attach), "new", .choices = report_attach,
+		.help = "What comes with it: \"new\" (its rows), \"whole\" (the CSV) or "
+			"\"none\"."},
+	{"report", "max_attachment", CONFIG_SIZE, FIELD(report.max_attachment_bytes), "10 MiB",
+		.min = 4096, .max = (uint64_t)40 << 20,
+		.help = "Size above which that is left out, packed as it is."},
+	{"report", "when_empty", CONFIG_CHOICE, FIELD(report.when_empty), "send",
+		.choices = report_when_empty,
+		.help = "What is done when there is nothing to report: \"send\" or \"skip\"."},
 
 	{"geolocation", "country_db_path", CONFIG_PATH, FIELD(geolocation.country_db_path), "",
 		.may_be_empty = true,
@@ -112,6 +168,9 @@ const ConfigOption config_options[] = {
 		FIELD(schedule.ip_update_random_delay_ms), "6 h", .min = 0,
 		.max = (uint64_t)30 * 24 * 3600 * 1000,
 		.help = "How much later than that it may begin, by chance."},
+	{"schedule", "report_schedule", CONFIG_SCHEDULE, FIELD(schedule.report_schedule), "23:59",
+		.help = "When the report is sent, such as \"23:59\" or \"Mon..Fri 06:00\"; "
+			"\"off\" is never."},
 };
 const size_t config_option_count = ARRAY_SIZE(config_options);
 

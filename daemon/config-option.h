@@ -10,18 +10,19 @@
 #include "daemon/config.h"
 
 typedef enum ConfigType {
-	CONFIG_BOOL,        /* bool */
-	CONFIG_NUMBER,      /* unsigned, min to max */
-	CONFIG_SIZE,        /* uint64_t bytes, min to max; a string ("5 MiB") or a number */
-	CONFIG_DURATION,    /* uint64_t ms, min to max; a string ("24 h") or a number of seconds */
-	CONFIG_TEXT,        /* char * */
-	CONFIG_FILE_NAME,   /* char *, without a slash */
-	CONFIG_PATH,        /* char *, absolute */
-	CONFIG_PATHS,       /* char **, absolute; a string or a list of strings */
-	CONFIG_URLS,        /* char **, a string or a list of strings; "" and [] are none */
-	CONFIG_SCHEDULE,    /* char *, a calendar expression; "" and "off" are never */
-	CONFIG_LOG_LEVEL,   /* int, a LogLevel */
-	CONFIG_SOURCE_TYPE, /* int, a SourceKind; "auto" is SOURCE_UNDECIDED */
+	CONFIG_BOOL,      /* bool */
+	CONFIG_NUMBER,    /* unsigned, min to max */
+	CONFIG_SIZE,      /* uint64_t bytes, min to max; a string ("5 MiB") or a number */
+	CONFIG_DURATION,  /* uint64_t ms, min to max; a string ("24 h") or a number of seconds */
+	CONFIG_TEXT,      /* char *, UTF-8 without control characters */
+	CONFIG_FILE_NAME, /* char *, without a slash */
+	CONFIG_PATH,      /* char *, absolute */
+	CONFIG_PATHS,     /* char **, absolute; a string or a list of strings */
+	CONFIG_URLS,      /* char **, a string or a list of strings; "" and [] are none */
+	CONFIG_ADDRESSES, /* char **, of mail; likewise */
+	CONFIG_SCHEDULE,  /* char *, a calendar expression; "" and "off" are never */
+	CONFIG_LOG_LEVEL, /* int, a LogLevel */
+	CONFIG_CHOICE,    /* int, which of choices */
 } ConfigType;
 
 typedef struct ConfigOption {
@@ -30,10 +31,11 @@ typedef struct ConfigOption {
 	size_t offset;        /* of the field in Config */
 	const char *fallback; /* the default, as text */
 	uint64_t min, max;
-	const char *unit;   /* of a number: "ms" */
-	bool may_be_empty;  /* of a CONFIG_PATH */
-	bool needs_restart; /* a reload can't change it */
-	const char *help;   /* one line, without the range */
+	const char *unit;           /* of a number: "ms" */
+	const char *const *choices; /* of a CONFIG_CHOICE; NULL at the end */
+	bool may_be_empty;          /* of a CONFIG_PATH */
+	bool needs_restart;         /* a reload can't change it */
+	const char *help;           /* one line, without the range */
 } ConfigOption;
 
 typedef struct ConfigGroup {

@@ -9,7 +9,6 @@
 #include "base/utf8.h"
 #include "daemon/log.h"
 #include "fetch/url.h"
-#include "state/checkpoint.h"
 
 static void *field_of(const ConfigOption *option, Config *config)
 {
@@ -42,7 +41,8 @@ void config_option_clear(const ConfigOption *option, Config *config)
 		break;
 	}
 	case CONFIG_PATHS:
-	case CONFIG_URLS: {
+	case CONFIG_URLS:
+	case CONFIG_ADDRESSES: {
 		char ***texts = field_of(option, config);
 
 		free_texts(*texts);
@@ -54,7 +54,7 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	case CONFIG_SIZE:
 	case CONFIG_DURATION:
 	case CONFIG_LOG_LEVEL:
-	case CONFIG_SOURCE_TYPE: break;
+	case CONFIG_CHOICE: break;
 	}
 }
 
@@ -115,6 +115,8 @@ static int wants(const ConfigOption *option, Why *ret_why)
 
 	if (option->type == CONFIG_URLS)
 		example = "https://example.org/db.csv";
+	if (option->type == CONFIG_ADDRESSES)
+		example = "postmaster@example.org";
 
 	switch (option->type) {
 	case CONFIG_BOOL: why_set(ret_why, "wants true or false"); break;
@@ -134,7 +136,15 @@ static int wants(const ConfigOption *option, Why *ret_why)
 	case CONFIG_LOG_LEVEL:
 		why_set(ret_why, "wants \"DEBUG\", \"INFO\", \"WARNING\" or \"ERROR\"");
 		break;
-	case CONFIG_SOURCE_TYPE: why_set(ret_why, "wants \"auto\", \"file\" or \"journal\""); break;
+	case CONFIG_CHOICE:
+		for (const char *const *choice = option->choices; *choice; choice++)
+			strbuf_appendf(&range, "%s\"%s\"",
+				choice == option->choices ? ""
+				: choice[1]               ? ", "
+							  : " or ",
+				*choice);
+		why_set(ret_why, "wants %s", strbuf_text(&range));
+		break;
 	case CONFIG_SCHEDULE:
 		why_set(ret_why, "wants a string such as \"weekly\", \"Mon..Fri 06:00\" or "
 				 "\"off\"");
@@ -145,6 +155,9 @@ static int wants(const ConfigOption *option, Why *ret_why)
 			"wants a string such as \"%s\" or a list of strings such as [ \"%s\", "
 			"\"%s.2\" ]",
 			example, example, example);
+		break;
+	case CONFIG_ADDRESSES:
+		why_set(ret_why, "wants a string such as \"%s\" or a list of strings", example);
 		break;
 	case CONFIG_TEXT: why_set(ret_why, "wants a string, text in quotes"); break;
 	case CONFIG_FILE_NAME:
@@ -207,21 +220,34 @@ static int set_log_level(
 	return 0;
 }
 
-static const char *const source_types[] = {
-	[SOURCE_UNDECIDED] = "auto",
-	[SOURCE_FILE] = "file",
-	[SOURCE_JOURNAL] = "journal",
-};
-
-static int set_source_type(
+static int set_choice(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
-	for (size_t i = 0; value->kind == CONFIG_VALUE_TEXT && i < ARRAY_SIZE(source_types); i++)
-		if (!strcmp(value->texts[0], source_types[i])) {
-			*(int *)field_of(option, config) = (int)i;
+	for (int i = 0; value->kind == CONFIG_VALUE_TEXT && option->choices[i]; i++)
+		if (!strcmp(value->texts[0], option->choices[i])) {
+			*(int *)field_of(option, config) = i;
 			return 0;
 		}
 	return wants(option, ret_why);
+}
+
+/* It is shown, and becomes part of a header or a line. */
+static int check_text(const char *text, Why *ret_why)
+{
+	size_t left = strlen(text), n;
+	uint32_t cp;
+
+	for (; left; text += n, left -= n) {
+		n = utf8_decode(text, left, &cp);
+		if (!n)
+			why_set(ret_why, "is not UTF-8");
+		else if (cp < 0x20 || (cp >= 0x7f && cp <= 0x9f))
+			why_set(ret_why, "holds a control character");
+		else
+			continue;
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static int check_file_name(const char *name, Why *ret_why)
@@ -290,7 +316,9 @@ static int set_text(
 	if (value->kind != CONFIG_VALUE_TEXT)
 		return wants(option, ret_why);
 	text = value->texts[0];
-	if (option->type == CONFIG_FILE_NAME)
+	if (option->type == CONFIG_TEXT)
+		r = check_text(text, ret_why);
+	else if (option->type == CONFIG_FILE_NAME)
 		r = check_file_name(text, ret_why);
 	else if (option->type == CONFIG_SCHEDULE)
 		r = check_schedule(text, ret_why);
@@ -317,20 +345,35 @@ static int check_url(const char *url, Why *ret_why)
 	return -EINVAL;
 }
 
-/* Of paths, or of URLs, of which there may be none. */
+static int check_address(const char *address, Why *ret_why)
+{
+	if (*address)
+		return check_text(address, ret_why);
+	why_set(ret_why, "is empty");
+	return -EINVAL;
+}
+
+static int check_item(const ConfigOption *option, const char *text, Why *ret_why)
+{
+	if (option->type == CONFIG_PATHS)
+		return check_path(text, ret_why);
+	return (option->type == CONFIG_URLS ? check_url : check_address)(text, ret_why);
+}
+
+/* Of paths, or of what there may be none of. */
 static int set_list(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
 	char ***field = field_of(option, config), **copy;
 	size_t count = value->text_count;
-	bool urls = option->type == CONFIG_URLS;
+	bool paths = option->type == CONFIG_PATHS;
 	int r = 0;
 
 	if (value->kind != CONFIG_VALUE_TEXT && value->kind != CONFIG_VALUE_TEXTS)
 		return wants(option, ret_why);
-	if (urls && value->kind == CONFIG_VALUE_TEXT && !*value->texts[0])
+	if (!paths && value->kind == CONFIG_VALUE_TEXT && !*value->texts[0])
 		count = 0;
-	if (!count && !urls) {
+	if (!count && paths) {
 		why_set(ret_why, "is an empty list");
 		return -EINVAL;
 	}
@@ -338,10 +381,10 @@ static int set_list(
 	if (!copy)
 		return -ENOMEM;
 	for (size_t i = 0; i < count && !r; i++) {
-		r = (urls ? check_url : check_path)(value->texts[i], ret_why);
+		r = check_item(option, value->texts[i], ret_why);
 		if (r)
 			break;
-		copy[i] = urls ? strdup(value->texts[i]) : path_dup(value->texts[i]);
+		copy[i] = paths ? path_dup(value->texts[i]) : strdup(value->texts[i]);
 		if (!copy[i])
 			r = -ENOMEM;
 		for (size_t j = 0; j < i && !r; j++)
@@ -372,9 +415,10 @@ int config_option_set(
 	case CONFIG_SIZE: return set_size(option, config, value, ret_why);
 	case CONFIG_DURATION: return set_duration(option, config, value, ret_why);
 	case CONFIG_LOG_LEVEL: return set_log_level(option, config, value, ret_why);
-	case CONFIG_SOURCE_TYPE: return set_source_type(option, config, value, ret_why);
+	case CONFIG_CHOICE: return set_choice(option, config, value, ret_why);
 	case CONFIG_PATHS:
-	case CONFIG_URLS: return set_list(option, config, value, ret_why);
+	case CONFIG_URLS:
+	case CONFIG_ADDRESSES: return set_list(option, config, value, ret_why);
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
@@ -457,13 +501,14 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_LOG_LEVEL:
 		append_quoted(log_level_name((LogLevel) * (const int *)field), sb);
 		break;
-	case CONFIG_SOURCE_TYPE: append_quoted(source_types[*(const int *)field], sb); break;
+	case CONFIG_CHOICE: append_quoted(option->choices[*(const int *)field], sb); break;
 	case CONFIG_TEXT:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;
 	case CONFIG_PATHS:
-	case CONFIG_URLS: append_list(*(char **const *)field, sb); break;
+	case CONFIG_URLS:
+	case CONFIG_ADDRESSES: append_list(*(char **const *)field, sb); break;
 	}
 }
 

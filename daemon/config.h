@@ -9,6 +9,22 @@
 
 #include "base/strbuf.h"
 
+typedef enum ReportTransport {
+	REPORT_SMTP,
+	REPORT_SENDMAIL,
+} ReportTransport;
+
+typedef enum ReportAttach {
+	REPORT_ATTACH_NEW, /* the rows of the report */
+	REPORT_ATTACH_WHOLE,
+	REPORT_ATTACH_NONE,
+} ReportAttach;
+
+typedef enum ReportEmpty {
+	REPORT_EMPTY_SEND,
+	REPORT_EMPTY_SKIP,
+} ReportEmpty;
+
 typedef struct Config {
 	char *path;      /* the file it came from; NULL: defaults alone */
 	unsigned *lines; /* of each option of the table, where path sets it; 0: it is the default */
@@ -23,6 +39,19 @@ typedef struct Config {
 		int type; /* SourceKind of state/checkpoint.h; SOURCE_UNDECIDED is "auto" */
 		char *journal_directory; /* "" is the system's journal */
 	} source;
+	struct {
+		char **email; /* NULL-terminated, none: nothing is sent */
+		char *subject_prefix;
+		char *sender_override; /* "" is user@host */
+		int transport;         /* ReportTransport */
+		char *smtp_url;
+		char *smtp_user;          /* "" is none */
+		char *smtp_password_file; /* "" is none */
+		char *sendmail_path;
+		int attach; /* ReportAttach */
+		uint64_t max_attachment_bytes;
+		int when_empty; /* ReportEmpty */
+	} report;
 	struct {
 		char *country_db_path; /* absolute after loading: default state_dir/db/user-country.mmdb */
 		char **country_db_url;          /* NULL-terminated, none: it is not fetched */
@@ -53,6 +82,7 @@ typedef struct Config {
 	struct {
 		char *ip_update_schedule; /* of base/calspec.h; "" and "off" are never */
 		uint64_t ip_update_random_delay_ms;
+		char *report_schedule;
 	} schedule;
 } Config;
 

@@ -180,6 +180,27 @@ static const struct {
 		"2: ASN_ASO.asn_db_checksum_url: has 2 checksums for 1 URLs; wants one for each, "
 		"or "
 		"one for all"},
+	{"an address of another type", "report: { email = 5; };",
+		"1: report.email: wants a string such as \"postmaster@example.org\" or a list of "
+		"strings"},
+	{"address that is empty", "report: { email = [ \"root\", \"\" ]; };",
+		"1: report.email: is empty"},
+	{"address with a line's end", "report: { email = \"root\\r\\nBcc: a@b\"; };",
+		"1: report.email: holds a control character"},
+	{"address twice in a list", "report: { email = [ \"root\", \"root\" ]; };",
+		"1: report.email: \"root\" is listed twice"},
+	{"control characters and bytes that are no text",
+		"report: { subject_prefix = \"a\\n\";\nsmtp_user = \"\xff\";\nsender_override = "
+		"\"\xc2\x9b\"; };",
+		"1: report.subject_prefix: holds a control character\n2: report.smtp_user: is not "
+		"UTF-8\n3: report.sender_override: holds a control character"},
+	{"choices of another kind",
+		"report: { transport = \"SMTP\";\nattach = true;\nwhen_empty = \"\"; };",
+		"1: report.transport: wants \"smtp\" or \"sendmail\"\n"
+		"2: report.attach: wants \"new\", \"whole\" or \"none\"\n"
+		"3: report.when_empty: wants \"send\" or \"skip\""},
+	{"attachment that is too large", "report: { max_attachment = \"41 MiB\"; };",
+		"1: report.max_attachment: wants a size such as \"5 MiB\", from 4 KiB to 40 MiB"},
 	{"name with a slash", "paths: { csv_filename = \"a/b\"; };",
 		"1: paths.csv_filename: \"a/b\" holds a slash: only a name is wanted here"},
 	{"name that is none", "paths: { csv_filename = \"..\"; };",
@@ -320,6 +341,16 @@ static const struct {
 	{"source", "type", "\"journal\"", "\"journal\""},
 	{"source", "type", "\"auto\"", "\"auto\""},
 	{"source", "journal_directory", "\"/j/\"", "\"/j\""},
+	{"report", "email", "\"\"", "\"\""},
+	{"report", "email", "[]", "\"\""},
+	{"report", "email", "[ \"root\", \"a@example.org\" ]", "[ \"root\", \"a@example.org\" ]"},
+	{"report", "subject_prefix", "\"\"", "\"\""},
+	{"report", "subject_prefix", "\"[\xc3\xa9]\"", "\"[\xc3\xa9]\""},
+	{"report", "transport", "\"sendmail\"", "\"sendmail\""},
+	{"report", "attach", "\"none\"", "\"none\""},
+	{"report", "max_attachment", "4096", "\"4 KiB\""},
+	{"report", "when_empty", "\"skip\"", "\"skip\""},
+	{"schedule", "report_schedule", "\"off\"", "\"off\""},
 	{"geolocation", "country_db_path", "\"\"",
 		"\"/var/lib/maillogsentinel/db/user-country.mmdb\""},
 	{"ASN_ASO", "asn_db_path", "\"/x\"", "\"/x\""},
