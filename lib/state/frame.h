@@ -8,7 +8,8 @@
 
 #include "base/strbuf.h"
 
-#define FRAME_FILE_MAX ((size_t)16 << 20)
+#define FRAME_FILE_MAX \
+	((size_t)80 << 20) /* a letter with its head (report/letter), the largest of them */
 
 /* The first line. */
 void frame_begin(StrBuf *sb, const char *name, int version);
