@@ -48,6 +48,7 @@ struct GeoKeeper {
 	uint64_t retry_at; /* loop_now_ms() */
 	unsigned steps;    /* of this change: rounds of the loop that took part in it */
 	Instant longest;   /* of these; each figure is of the one that took most of it */
+	int64_t all_us;    /* processor time of all of these */
 	LocalZone zone;
 };
 
@@ -343,9 +344,11 @@ static Instant now(void)
 static void count_step(GeoKeeper *keeper, Instant start)
 {
 	Instant end = now(), *longest = &keeper->longest;
+	int64_t processor_us = end.processor_us - start.processor_us;
 
 	keeper->steps++;
-	longest->processor_us = MAX(longest->processor_us, end.processor_us - start.processor_us);
+	keeper->all_us += processor_us;
+	longest->processor_us = MAX(longest->processor_us, processor_us);
 	longest->clock_us = MAX(longest->clock_us, end.clock_us - start.clock_us);
 }
 
@@ -370,11 +373,14 @@ static void on_free(void *userdata)
 
 	geodb_free(TAKE(keeper->former));
 	count_step(keeper, start);
-	log_debug("databases: taken into use in %u steps, the longest took %" PRId64
-		  " us of processor time, and one %" PRId64 " us by the clock",
-		keeper->steps, keeper->longest.processor_us, keeper->longest.clock_us);
+	log_debug("databases: taken into use in %u steps of %" PRId64
+		  " us of processor time together, the longest took %" PRId64
+		  " us of it, and one %" PRId64 " us by the clock",
+		keeper->steps, keeper->all_us, keeper->longest.processor_us,
+		keeper->longest.clock_us);
 	keeper->steps = 0;
 	keeper->longest = (Instant){0};
+	keeper->all_us = 0;
 }
 
 void geo_keeper_check(GeoKeeper *keeper)
