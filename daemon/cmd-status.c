@@ -61,6 +61,12 @@ static void append_name(Printer *p, const char *name)
 		name);
 }
 
+/* An object of an array. */
+static void begin_item(Printer *p)
+{
+	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
+}
+
 static void append_number(Printer *p, const char *name, uint64_t value)
 {
 	append_name(p, name);
@@ -115,7 +121,7 @@ static void append_json_log(Printer *p, const StatusLog *log)
 {
 	uint64_t lag;
 
-	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
+	begin_item(p);
 	append_string(p, "path", log->path);
 	append_name(p, "offset");
 	if (log->open && log->inode)
@@ -135,7 +141,7 @@ static void append_json_log(Printer *p, const StatusLog *log)
 
 static void append_json_database(Printer *p, const StatusDatabase *database)
 {
-	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
+	begin_item(p);
 	append_string(p, "kind", database->kind);
 	append_string(p, "path", database->path);
 	append_bool(p, "there", database->there);
@@ -150,7 +156,7 @@ static void append_json_database(Printer *p, const StatusDatabase *database)
 
 static void append_json_job(Printer *p, const StatusJob *job)
 {
-	strbuf_append_string(&p->out, p->out.data[p->out.len - 1] == '[' ? "{" : ",{");
+	begin_item(p);
 	append_string(p, "name", job->name);
 	append_instant(p, "running_since", job->running_us);
 	append_instant(p, "next", job->next_us);
