@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/calendar.h"
 
+#include "base/number.h"
+
 #include <time.h>
 
 #define DAY_S 86400
@@ -31,6 +33,20 @@ bool calendar_date_valid(int year, int month, int day)
 	if (month < 1 || month > 12 || day < 1)
 		return false;
 	return day <= lengths[month - 1] + (month == 2 && is_leap(year));
+}
+
+int calendar_parse_date(Span text, CivilTime *ret_date)
+{
+	uint64_t year, month, day;
+
+	if (text.len != 10 || text.data[4] != '-' || text.data[7] != '-' ||
+		number_parse_u64((Span){text.data, 4}, 9999, &year) ||
+		number_parse_u64((Span){text.data + 5, 2}, 12, &month) ||
+		number_parse_u64((Span){text.data + 8, 2}, 31, &day) ||
+		!calendar_date_valid((int)year, (int)month, (int)day))
+		return -EINVAL;
+	*ret_date = (CivilTime){.year = (int)year, .month = (int)month, .day = (int)day};
+	return 0;
 }
 
 int64_t calendar_days(int year, int month, int day)

@@ -21,6 +21,9 @@ int64_t calendar_days(int year, int month, int day);
 
 bool calendar_date_valid(int year, int month, int day);
 
+/* "2026-11-22", as the CSV has it, at midnight. 0 or -EINVAL. */
+int calendar_parse_date(Span text, CivilTime *ret_date);
+
 /*
  * This host's zone as localtime(3) knows it (TZ, /etc/localtime; a change of either is seen when
  * the cache is next refilled). The cache is the offset of the quarter of an hour asked last, for

@@ -15,6 +15,7 @@
 #endif
 
 #define INPUT_SIZE ((size_t)65536)
+#define OUTPUT_SIZE ((size_t)16384)
 #define XZ_MEMORY_MAX ((uint64_t)256 << 20)
 #define ZSTD_FRAME_START ((size_t)5) /* bytes that begin a frame: magic number and descriptor */
 #define ZSTD_BLOCK_HEADER ((size_t)3)
@@ -352,4 +353,74 @@ int64_t reader_written_us(const Reader *reader, int64_t now_us)
 	if (fstat(reader->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return now_us;
 	return (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+}
+
+/* ---- packing -------------------------------------------------------------------------------- */
+
+struct Packer {
+	StrBuf *out;
+	z_stream gzip;
+};
+
+int packer_new(StrBuf *out, Packer **ret_packer)
+{
+	Packer *packer = calloc(1, sizeof(*packer));
+
+	if (!packer)
+		return -ENOMEM;
+	packer->out = out;
+	if (deflateInit2(&packer->gzip, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8,
+		    Z_DEFAULT_STRATEGY) != Z_OK) {
+		free(packer);
+		return -ENOMEM;
+	}
+	*ret_packer = packer;
+	return 0;
+}
+
+void packer_free(Packer *packer)
+{
+	if (!packer)
+		return;
+	(void)deflateEnd(&packer->gzip);
+	free(packer);
+}
+
+/* Packs what is there; all of it when there was room left. */
+static int pack(Packer *packer, int flush)
+{
+	do {
+		char *to = strbuf_reserve(packer->out, OUTPUT_SIZE);
+
+		if (!to)
+			return strbuf_error(packer->out);
+		packer->gzip.next_out = (unsigned char *)to;
+		packer->gzip.avail_out = OUTPUT_SIZE;
+		if (deflate(&packer->gzip, flush) == Z_STREAM_ERROR)
+			return -EINVAL;
+		packer->out->len += OUTPUT_SIZE - packer->gzip.avail_out;
+		packer->out->data[packer->out->len] = '\0';
+	} while (!packer->gzip.avail_out);
+	return 0;
+}
+
+int packer_add(Packer *packer, Span bytes)
+{
+	int r = 0;
+
+	/* zlib counts in unsigned int. */
+	for (size_t n; bytes.len && !r; bytes = (Span){bytes.data + n, bytes.len - n}) {
+		n = MIN(bytes.len, (size_t)1 << 30);
+		packer->gzip.next_in = (unsigned char *)(uintptr_t)bytes.data;
+		packer->gzip.avail_in = (uInt)n;
+		r = pack(packer, Z_NO_FLUSH);
+	}
+	return r;
+}
+
+int packer_end(Packer *packer)
+{
+	packer->gzip.next_in = NULL;
+	packer->gzip.avail_in = 0;
+	return pack(packer, Z_FINISH);
 }

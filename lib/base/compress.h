@@ -7,7 +7,7 @@
  * members are one stream; what follows the last gzip member and is none is ignored, as gzip(1) does.
  */
 
-#include "base/base.h"
+#include "base/strbuf.h"
 
 typedef struct Reader Reader;
 
@@ -38,3 +38,17 @@ int reader_fd(const Reader *reader);
  * modification time, else (a pipe) now_us.
  */
 int64_t reader_written_us(const Reader *reader, int64_t now_us);
+
+/* Bytes that come in pieces, as one gzip member without a name or a time, so that the same bytes give the same. */
+typedef struct Packer Packer;
+
+/* What is packed is appended to out, borrowed. 0 or -ENOMEM. */
+int packer_new(StrBuf *out, Packer **ret_packer);
+void packer_free(Packer *packer);
+DEFINE_CLEANUP(Packer *, packer_freep, packer_free)
+
+/* 0 or -errno (of out, too). Some of it may come out later. */
+int packer_add(Packer *packer, Span bytes);
+
+/* All comes out; nothing is added any more. 0 or -errno. */
+int packer_end(Packer *packer);

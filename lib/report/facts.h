@@ -71,6 +71,7 @@ typedef struct ReportFacts {
 	Span new_country_codes[FACTS_COUNTRY_CODES_MAX]; /* of new_countries the first, bytewise */
 
 	/* ---- since the last report, from the counters ---- */
+	bool counters_known; /* else a writer leaves them out */
 	uint64_t successes, outages, aborted;
 
 	/* ---- what comes with it, from who composes it ---- */

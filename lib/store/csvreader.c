@@ -68,6 +68,11 @@ CsvPlace csvreader_place(const CsvReader *reader)
 	return reader->place;
 }
 
+const Checkpoint *csvreader_checkpoint(const CsvReader *reader)
+{
+	return &reader->checkpoint;
+}
+
 uint64_t csvreader_missing_bytes(const CsvReader *reader)
 {
 	return reader->missing_bytes;

@@ -28,6 +28,9 @@ enum {
 	CSVREADER_MISSING = 2, /* *ret_why says what is gone; the next call goes on behind it */
 };
 
+/* What was committed when it was opened; borrowed. */
+const Checkpoint *csvreader_checkpoint(const CsvReader *reader);
+
 /*
  * The next line without its LF, never a header, borrowed until the next call; csv_parse_row() tells whether it is a row (one that is
  * longer than CSV_ROW_MAX comes in pieces). 0; CSVREADER_END; CSVREADER_MISSING; -errno with *ret_why.

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a report is gathered from: a CSV with its checkpoint, a bookmark, a status file, reports that failed. Each case makes them and says
+ * in a line what the facts have to be.
+ */
+#include "daemon/gather.h"
+
+#include "report/spool.h"
+#include "scratch.h"
+#include "state/checkpoint.h"
+#include "store/csv.h"
+#include "tap.h"
+
+#define CSV "csv/out.csv"
+#define DAY_US ((int64_t)86400 * 1000000)
+#define HOUR_US ((int64_t)3600 * 1000000)
+#define MAY_17 ((int64_t)20225 * DAY_US) /* 2025-05-17 00:00 UTC */
+#define NOW_US (MAY_17 + 20 * HOUR_US)
+
+static Config *config;
+static char base[4096];
+
+static void configure(const char *report)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT, errors = STRBUF_INIT;
+
+	strbuf_appendf(&text,
+		"paths: { working_dir = \"%s/csv\"; state_dir = \"%s/state\"; csv_filename = "
+		"\"out.csv\"; mail_log = \"/l/mail.log\"; };\nreport: { %s };\n",
+		base, base, report);
+	scratch_write("conf", text.data, text.len);
+	config_free(config);
+	config = NULL;
+	if (config_load("conf", &config, &errors))
+		tap_note("%s", strbuf_text(&errors));
+	MUST(config);
+}
+
+/* An empty CSV that is committed, and no bookmark. */
+static void set_up(void)
+{
+	scratch_empty();
+	MUST(!mkdir("csv", 0700) && !mkdir("state", 0700));
+	scratch_write(CSV, csv_header().data, csv_header().len);
+	configure("");
+}
+
+/* "17 12:05 192.0.2.1 u", and so on: a row of May 2025. */
+static void append(const char *row)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	char day[3], time[6], ip[64], user[64];
+
+	MUST(sscanf(row, "%2s %5s %63s %63s", day, time, ip, user) == 4);
+	strbuf_appendf(&sb, "srv,\"2025-05-%s %s\",%s,%s,null,Errno 1,US,565,\"xy\"\n", day, time,
+		ip, user);
+	scratch_append(CSV, sb.data, sb.len);
+}
+
+static uint64_t size_of(const char *path)
+{
+	struct stat st;
+
+	MUST(!stat(path, &st));
+	return (uint64_t)st.st_size;
+}
+
+static int64_t committed_us = NOW_US - HOUR_US;
+
+/* What is in the CSV is committed; number is how many files there were, `counter` what the log's counters say. */
+static void commit(uint64_t series, uint64_t number, uint64_t counter)
+{
+	_cleanup_checkpoint_ Checkpoint cp = CHECKPOINT_INIT;
+	_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
+	_cleanup_close_ int fd = open(CSV, O_RDONLY | O_CLOEXEC);
+	LogState *log;
+
+	strbuf_appendf(&path, "%s/%s", base, CSV);
+	cp.csv_path = strbuf_take(&path);
+	cp.csv_series = series;
+	cp.csv_number = number;
+	cp.source = SOURCE_FILE;
+	cp.written_us = committed_us;
+	MUST(fd >= 0 && cp.csv_path && !mark_from_fd(fd, size_of(CSV), &cp.csv));
+	MUST(!checkpoint_add_log(&cp, "/l/mail.log", &log));
+	log->counters =
+		(Counters){.successes = 10 * counter, .outages = counter, .aborted = 2 * counter};
+	MUST(!checkpoint_save("state/state.offset", &cp));
+}
+
+static void append_facts(const Gather *gather, StrBuf *sb)
+{
+	const ReportFacts *facts = gather_facts(gather);
+	const char *name, *type;
+	Span bytes;
+
+	strbuf_appendf(sb, "total=%d skipped=%d %s%s from=%dh until=%dh", (int)facts->total,
+		(int)facts->skipped_rows, facts->date, facts->whole_day ? " whole" : "",
+		(int)(facts->from_us ? (facts->from_us - MAY_17) / HOUR_US : -1),
+		(int)((facts->until_us - MAY_17) / HOUR_US));
+	if (facts->history_known)
+		strbuf_appendf(sb, " new=%d/%d/%d", (int)facts->new_addresses,
+			(int)facts->new_networks, (int)facts->new_countries);
+	if (facts->day_before >= 0)
+		strbuf_appendf(sb, " before=%d mean=%.1f/%u", (int)facts->day_before,
+			facts->week_mean, facts->week_days);
+	if (facts->counters_known)
+		strbuf_appendf(sb, " %d/%d/%d", (int)facts->successes, (int)facts->outages,
+			(int)facts->aborted);
+	strbuf_appendf(sb, " csv=%d", (int)facts->csv_rows);
+	if (gather_attachment(gather, &name, &type, &bytes))
+		strbuf_appendf(sb, " %s=%s", name, type);
+	else if (facts->attachment_note)
+		strbuf_appendf(sb, " (%s)", facts->attachment_note);
+	for (size_t i = 0; i < facts->warning_count; i++)
+		strbuf_appendf(sb, " !%s", facts->warnings[i].key);
+}
+
+/* Gathers; *ret_gather when it is wanted. */
+static void check(
+	const char *name, const GatherOptions *options, const char *expected, Gather **ret_gather)
+{
+	_cleanup_(gather_freep) Gather *gather = NULL;
+	_cleanup_strbuf_ StrBuf got = STRBUF_INIT;
+	Why why = {""};
+	int r = gather_new(config, options, &gather, &why);
+
+	if (!r)
+		append_facts(gather, &got);
+	else
+		strbuf_appendf(&got, "%d %s", r, why.text);
+	if (!tap_ok(!strcmp(strbuf_text(&got), expected), "%s", name))
+		tap_note("got  %s\n# want %s", strbuf_text(&got), expected);
+	if (ret_gather)
+		*ret_gather = TAKE(gather);
+}
+
+static const GatherOptions new_rows = {.now_us = NOW_US};
+
+static void save(const Gather *gather, int64_t written_us)
+{
+	Bookmark bookmark = *gather_end(gather);
+	_cleanup_strbuf_ StrBuf payload = STRBUF_INIT;
+
+	bookmark.written_us = written_us;
+	gather_payload(gather, &payload);
+	MUST(!strbuf_error(&payload));
+	MUST(!bookmark_save(config->paths.state_dir, "report", &bookmark,
+		(Span){strbuf_text(&payload), payload.len}));
+}
+
+/* One report after another. */
+static void test_series(void)
+{
+	GatherOptions later = {.now_us = NOW_US + DAY_US};
+	_cleanup_(gather_freep) Gather *first = NULL, *adopted = NULL, *second = NULL;
+	_cleanup_strbuf_ StrBuf payload = STRBUF_INIT, again = STRBUF_INIT;
+
+	set_up();
+	check("nothing was ever recorded", &new_rows, "1 ", NULL);
+	append("16 12:05 192.0.2.1 u");
+	append("17 12:05 192.0.2.1 u");
+	commit(77, 1, 3);
+	append("17 12:06 192.0.2.9 notyet");
+	check("the first", &new_rows,
+		"total=2 skipped=0 2025-05-17 from=-1h until=19h before=1 mean=1.0/1 30/3/6 csv=2",
+		&first);
+	tap_ok(!gather_start(first), "there was none before");
+	tap_ok(gather_end(first)->place.series == 77 && gather_end(first)->place.number == 1 &&
+			gather_end(first)->written_us == NOW_US &&
+			gather_end(first)->has_counters && gather_end(first)->counters.outages == 3,
+		"where it ends");
+	tap_ok(!strcmp(gather_facts(first)->mode, "file /l/mail.log") &&
+			*gather_facts(first)->server && gather_facts(first)->version,
+		"what is about the host");
+	check("it moves nothing", &new_rows,
+		"total=2 skipped=0 2025-05-17 from=-1h until=19h before=1 mean=1.0/1 30/3/6 csv=2",
+		NULL);
+
+	/* Sent at 20:00; then rows come, and one more. */
+	commit(77, 1, 5);
+	check("what is committed later is in the next",
+		&(GatherOptions){.now_us = NOW_US, .until = &gather_end(first)->place},
+		"total=2 skipped=0 2025-05-17 from=-1h until=20h before=1 mean=1.0/1 csv=0",
+		&adopted);
+	gather_payload(first, &payload);
+	gather_payload(adopted, &again);
+	tap_ok(payload.len && payload.len == again.len &&
+			!memcmp(payload.data, again.data, again.len),
+		"reading up to a place again gives the same history");
+	save(adopted, NOW_US);
+	MUST(!bookmark_save(config->paths.state_dir, "report", gather_end(first),
+		(Span){payload.data, payload.len}));
+	append("18 00:10 192.0.2.1 u");
+	append("18 00:11 198.51.100.7 v");
+	committed_us += DAY_US;
+	commit(77, 1, 6);
+	check("the next", &later,
+		"total=3 skipped=0 2025-05-18 from=20h until=43h new=2/0/0 before=2 mean=1.5/2 "
+		"30/3/6 csv=5",
+		&second);
+	save(second, NOW_US + DAY_US);
+	check("nothing more", &later,
+		"total=0 skipped=0 2025-05-18 from=44h until=44h new=0/0/0 before=2 mean=1.5/2 "
+		"0/0/0 csv=5",
+		NULL);
+	committed_us -= DAY_US;
+}
+
+/* Whether the window is all of this day so far. */
+static void test_window(void)
+{
+	static const struct {
+		const char *what;
+		const char *rows[2];
+		int64_t before_us; /* the last report; 0: none */
+		int64_t committed_us;
+		const char *expected;
+	} cases[] = {
+		{"all of today, at first", {"17 00:00 192.0.2.1 u", "17 19:59 192.0.2.1 u"}, 0,
+			NOW_US,
+			"total=2 skipped=0 2025-05-17 whole from=-1h until=20h 0/0/0 csv=2"},
+		{"all of today, after a report of yesterday", {"17 00:00 192.0.2.1 u"},
+			MAY_17 - HOUR_US, NOW_US,
+			"total=1 skipped=0 2025-05-17 whole from=-1h until=20h csv=1"},
+		{"after one of today", {"17 12:00 192.0.2.1 u"}, MAY_17 + HOUR_US, NOW_US,
+			"total=1 skipped=0 2025-05-17 from=1h until=20h csv=1"},
+		{"with a row of yesterday", {"16 23:59 192.0.2.1 u", "17 12:00 192.0.2.1 u"},
+			MAY_17 - HOUR_US, NOW_US,
+			"total=2 skipped=0 2025-05-17 from=-1h until=20h before=1 mean=1.0/1 "
+			"csv=2"},
+		{"with one of tomorrow", {"17 12:00 192.0.2.1 u", "18 00:00 192.0.2.1 u"},
+			MAY_17 - HOUR_US, NOW_US,
+			"total=2 skipped=0 2025-05-17 from=-1h until=20h csv=2"},
+		{"nothing at all", {NULL}, MAY_17 - HOUR_US, NOW_US,
+			"total=0 skipped=0 2025-05-17 whole from=-1h until=20h csv=0"},
+		{"nothing is known of today", {"16 23:59 192.0.2.1 u"}, MAY_17 - 9 * HOUR_US,
+			MAY_17 - HOUR_US, "total=1 skipped=0 2025-05-16 from=-9h until=-1h csv=1"},
+		{"the checkpoint is of a clock that was ahead", {"17 12:00 192.0.2.1 u"},
+			MAY_17 - HOUR_US, NOW_US + DAY_US,
+			"total=1 skipped=0 2025-05-17 whole from=-1h until=20h csv=1"},
+		{"and so is the last report", {"17 12:00 192.0.2.1 u"}, NOW_US + DAY_US, NOW_US,
+			"total=1 skipped=0 2025-05-17 from=44h until=20h csv=1"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Bookmark bookmark = {.written_us = cases[i].before_us, .place = {77, 1, 0}};
+
+		set_up();
+		for (size_t k = 0; k < 2 && cases[i].rows[k]; k++)
+			append(cases[i].rows[k]);
+		committed_us = cases[i].committed_us;
+		commit(77, 1, 0);
+		if (cases[i].before_us)
+			MUST(!bookmark_save(
+				config->paths.state_dir, "report", &bookmark, SPAN_LITERAL("")));
+		check(cases[i].what, &new_rows, cases[i].expected, NULL);
+	}
+	committed_us = NOW_US - HOUR_US;
+}
+
+static void test_date(void)
+{
+	static const struct {
+		const char *date, *expected;
+	} cases[] = {
+		{"2025-05-16", "total=2 skipped=1 2025-05-16 whole from=-24h until=0h new=1/0/0 "
+			       "before=0 mean=0.3/7 csv=8 out-2025-05-16.csv=text/csv"},
+		{"2025-05-17", "total=1 skipped=1 2025-05-17 whole from=0h until=20h new=0/0/0 "
+			       "before=2 mean=0.6/7 csv=8 out-2025-05-17.csv=text/csv"},
+		{"2025-05-01", "total=1 skipped=1 2025-05-01 whole from=-384h until=-360h csv=8 "
+			       "out-2025-05-01.csv=text/csv"},
+		{"2025-04-30", "total=0 skipped=1 2025-04-30 whole from=-408h until=-384h csv=8 "
+			       "(none: there are no new rows)"},
+		{"2025-05-18", "total=1 skipped=1 2025-05-18 whole from=24h until=24h new=1/0/0 "
+			       "before=1 mean=0.7/7 csv=8 out-2025-05-18.csv=text/csv"},
+		{"2025-02-29", "-22 \"2025-02-29\" is no date such as 2026-11-22"},
+		{"2025-5-1", "-22 \"2025-5-1\" is no date such as 2026-11-22"},
+		{"yesterday\n", "-22 \"yesterday\n\" is no date such as 2026-11-22"},
+		{"", "-22 \"\" is no date such as 2026-11-22"},
+	};
+	_cleanup_strbuf_ StrBuf want = STRBUF_INIT;
+
+	set_up();
+	append("01 12:00 192.0.2.1 u");
+	append("12 12:00 192.0.2.1 u");
+	append("14 12:00 192.0.2.1 u");
+	append("16 12:00 192.0.2.1 u");
+	append("17 00:00 192.0.2.1 u");
+	append("16 23:59 192.0.2.2 late"); /* the clock was set back */
+	append("18 00:00 198.51.100.1 u");
+	scratch_append(CSV, "foreign\n", 8);
+	commit(77, 1, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		GatherOptions options = {
+			.now_us = NOW_US, .date = cases[i].date, .with_attachment = true};
+
+		strbuf_reset(&want);
+		strbuf_append_string(&want, cases[i].expected);
+		if (*cases[i].expected != '-')
+			strbuf_append_string(&want, " !rows-foreign");
+		check(cases[i].date, &options, strbuf_text(&want), NULL);
+	}
+	commit(77, 3, 5);
+	check("what was before may have been rotated away",
+		&(GatherOptions){.now_us = NOW_US, .date = "2025-04-30"},
+		"total=0 skipped=1 2025-04-30 whole from=-408h until=-384h csv=8 !rows-foreign "
+		"!rows-rotated",
+		NULL);
+}
+
+int main(void)
+{
+	MUST(!setenv("TZ", "UTC0", 1));
+	scratch_enter();
+	MUST(getcwd(base, sizeof(base)));
+	test_series();
+	test_window();
+	test_date();
+	config_free(config);
+	return tap_done();
+}
