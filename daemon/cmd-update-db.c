@@ -6,6 +6,7 @@
 #include "daemon/config-option.h"
 #include "daemon/databases.h"
 #include "daemon/install.h"
+#include "daemon/interrupt.h"
 #include "daemon/log.h"
 #include "daemon/meter.h"
 #include "daemon/newcomer.h"
@@ -14,7 +15,6 @@
 
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 enum { OPTION_FORCE, OPTION_COMPILE };
@@ -185,34 +185,6 @@ static int prepare_directory(const Update *update)
 
 /* ---- fetching ---------------------------------------------------------------------------------- */
 
-static const int end_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-/*
- * A signal that ends the program waits until the temporary files are gone; *ret_before is for the end. The transfer looks for
- * it several times a second.
- */
-static void hold_signals(sigset_t *ret_before)
-{
-	sigset_t held;
-
-	(void)sigemptyset(&held);
-	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++)
-		(void)sigaddset(&held, end_signals[i]);
-	(void)sigprocmask(SIG_BLOCK, &held, ret_before);
-}
-
-static bool is_interrupted(void)
-{
-	sigset_t pending;
-
-	if (sigpending(&pending) < 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(end_signals); i++)
-		if (sigismember(&pending, end_signals[i]) == 1)
-			return true;
-	return false;
-}
-
 typedef struct Fetch {
 	Target *target;
 	GeoKind kind;
@@ -223,7 +195,7 @@ static bool on_progress(void *userdata, uint64_t done_bytes, uint64_t total_byte
 	Fetch *fetch = userdata;
 
 	meter_show(&fetch->target->meter, done_bytes, total_bytes);
-	return !is_interrupted();
+	return !interrupt_is_pending();
 }
 
 /* Parses one database alone. Its path is not said in *ret_why: it is a temporary one. 0 or -errno. */
@@ -481,15 +453,15 @@ static int fetch(Update *update)
 		return r;
 	}
 	for (size_t i = 0; i < GEO_KINDS; i++) {
-		if (!update->targets[i].urls[0] || is_interrupted())
+		if (!update->targets[i].urls[0] || interrupt_is_pending())
 			continue;
 		wanted = true;
 		fetch_target(update, (GeoKind)i);
 		ready |= update->targets[i].ready;
 	}
-	if (!wanted && !is_interrupted())
+	if (!wanted && !interrupt_is_pending())
 		puts("no URL of a database is configured: nothing is fetched");
-	if (is_interrupted())
+	if (interrupt_is_pending())
 		return -EINTR;
 	return ready ? install(update) : compile(update);
 }
@@ -503,14 +475,14 @@ static int run(Update *update, bool only_compile)
 		update_done(update);
 		return r;
 	}
-	hold_signals(&before);
+	interrupt_hold(&before);
 	r = prepare_directory(update);
 	if (!r) {
 		r = only_compile ? compile(update) : fetch(update);
 		r = r < 0 || update->failed ? EXIT_FAILED : EXIT_DONE;
 	}
 	update_done(update);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	interrupt_let_go(&before);
 	return r;
 }
 
