@@ -21,7 +21,7 @@ wait_until 10 test -s "$WORK/address" -a -S "$WORK/notify"
 export NOTIFY_SOCKET=$WORK/notify
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$WORK/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { servers = "$(cat "$WORK/address")"; timeout_ms = 500; tries = 2; };
 X2
 "$TOOLS/generate-log" --lines "$COUNT" --failures 1000 --seed "$MLS_SEED" --addresses "$COUNT" --numbered >"$WORK/mail.log"

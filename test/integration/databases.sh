@@ -13,7 +13,7 @@ mkdir -p "$WORK/csv" "$STATE/db"
 : >"$LOG"
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$STATE"; mail_log = "$LOG"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 geolocation: { country_db_path = "$COUNTRY"; };
 ASN_ASO: { asn_db_path = "$ASN"; };
 dns: { enabled = false; };

@@ -42,7 +42,7 @@ prepare() { # SMALL
 		tap_defer umount "$D/$1"
 	fi
 	printf 'paths: { working_dir = "%s/csv"; state_dir = "%s/state"; mail_log = "%s/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 general: { log_file = "%s/log/own.log"; };\ndns: { enabled = false; };\n' "$D" "$D" "$D" "$D" >"$D/conf"
 	lines 1 50 >"$D/mail.log"
 }

@@ -15,7 +15,7 @@ fresh() { # [MAIL_LOG]
 	mkdir "$WORK/csv" "$WORK/state" "$WORK/log"
 	cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "${1-$LOG}"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 X2
 }

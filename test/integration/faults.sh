@@ -45,7 +45,7 @@ prepare() { # DIR
 	printf '%s\n' "$FIRST" >"$1/mail.log.1"
 	printf '%s\n' "$SECOND" >"$1/mail.log"
 	printf 'paths: { working_dir = "%s/log"; state_dir = "%s/state"; mail_log = "%s/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 general: { log_file = "%s/own.log"; };\ndns: { enabled = false; };\n' "$1" "$1" "$1" "$1" >"$1/conf"
 }
 

@@ -12,7 +12,7 @@ LISTEN=$(dirname "$MLS_PROGRAM")/../test/notify-listen
 mkdir "$WORK/csv" "$WORK/state"
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$LOG"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 X2
 "$LISTEN" "$WORK/notify" >"$WORK/told" &

@@ -13,7 +13,7 @@ mkdir "$WORK/csv" "$WORK/state"
 configure() { # MAIL_LOG [OPTION]
 	cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = $1; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 ${2-}
 X2

@@ -8,7 +8,7 @@
 LOG=$WORK/log/mail.log CSV=$WORK/csv/maillogsentinel.csv
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$LOG"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 X2
 

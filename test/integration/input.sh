@@ -14,7 +14,7 @@ fresh() {
 	printf '%sone\n' "$LINE" >"$D/mail.log"
 	cat >"$D/conf" <<X2
 paths: { working_dir = "$D/csv"; state_dir = "$D/state"; mail_log = "$D/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 $*
 X2

@@ -15,7 +15,7 @@ mkdir -p "$WORK/csv" "$STATE"
 configure() { # SCHEDULE [URL]
 	cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$STATE"; mail_log = "$LOG"; };
-schedule: { ip_update_schedule = "$1"; ip_update_random_delay = 0; };
+schedule: { ip_update_schedule = "$1"; ip_update_random_delay = 0; report_schedule = ""; };
 geolocation: { country_db_path = "$STATE/db/country.csv"; country_db_url = "${2-file://$SOURCE}"; country_db_checksum_url = ""; };
 ASN_ASO: { asn_db_url = ""; asn_db_checksum_url = ""; };
 general: { log_file = "$LOGFILE"; };

@@ -36,7 +36,7 @@ to_journal() { # FILE
 
 config() { # DIR [LINES]
 	mkdir -p "$1/log" "$1/state" "$1/journal"
-	printf 'paths: { working_dir = "%s/log"; state_dir = "%s/state"; mail_log = "%s/mail.log"; };\nschedule: { ip_update_schedule = ""; };\n' "$1" "$1" "$1" >"$1/conf"
+	printf 'paths: { working_dir = "%s/log"; state_dir = "%s/state"; mail_log = "%s/mail.log"; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\n' "$1" "$1" "$1" >"$1/conf"
 	printf 'dns: { enabled = false; };\n%s\n' "${2:-source: { journal_directory = \"$1/journal\"; \};}" >>"$1/conf"
 }
 

@@ -13,7 +13,7 @@ GENERATE=$(dirname "$MLS_PROGRAM")/../test/generate-log
 
 config() { # DIR
 	mkdir -p "$1/log" "$1/state"
-	printf 'paths: { working_dir = "%s/log"; state_dir = "%s/state"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; };\ndns: { servers = "127.0.0.1:1"; };\n' \
+	printf 'paths: { working_dir = "%s/log"; state_dir = "%s/state"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\ndns: { servers = "127.0.0.1:1"; };\n' \
 		"$1" "$1" "$WORK/mail.log" >"$1/conf"
 }
 

@@ -33,9 +33,9 @@ ledger() { # NAME PROGRAM ROTATIONS KILLS LINES_PER_S
 	# who it runs as need not be able to look into the build
 	cp "$2" "$dir/maillogsentinel"
 	[ "$(id -u)" != 0 ] || chown nobody "$dir/csv" "$dir/state"
-	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; };\ndns: { enabled = false; };\n' \
+	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\ndns: { enabled = false; };\n' \
 		"$dir/csv" "$dir/state" "$dir/log/mail.log" >"$dir/off.conf"
-	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; };\ndns: { servers = "%s"; };\n' \
+	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\ndns: { servers = "%s"; };\n' \
 		"$dir/csv" "$dir/state" "$dir/log/mail.log" "$(cat "$WORK/address")" >"$dir/dns.conf"
 	"$(dirname "$MLS_PROGRAM_RELEASE")/../test/ledger-drive" "$dir/maillogsentinel" "$dir" "$MLS_SEED" \
 		$(($3 * TIMES)) $(($4 * TIMES)) "$5" "$dir/off.conf" "$dir/dns.conf" >"$WORK/out" || status=$?

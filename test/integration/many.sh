@@ -13,7 +13,7 @@ CSV=$WORK/csv/maillogsentinel.csv
 WRITE=$(dirname "$MLS_PROGRAM")/../test/many-write
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$WORK/r/*/mail.log*"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 X2
 

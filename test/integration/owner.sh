@@ -21,7 +21,7 @@ line a >"$WORK/mail.log"
 printf '9.9.9.0,9.9.9.255,CH\n' >"$WORK/country"
 printf 'paths: { working_dir = "%s/csv"; state_dir = "%s/state"; mail_log = "%s/mail.log"; };
 geolocation: { country_db_url = "file://%s/country"; };\nASN_ASO: { asn_db_url = ""; };
-general: { log_file = "%s/csv/own.log"; };\ndns: { enabled = false; };\nschedule: { ip_update_schedule = ""; };\n' \
+general: { log_file = "%s/csv/own.log"; };\ndns: { enabled = false; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\n' \
 	"$WORK" "$WORK" "$WORK" "$WORK" "$WORK" >"$WORK/conf"
 # those of another user
 others() { # OWNER

@@ -113,7 +113,8 @@ static void append_config(void)
 
 	strbuf_appendf(&conf,
 		"paths: { working_dir = \"%s/csv\"; state_dir = \"%s/state\"; mail_log = \"%s/" LOG
-		"\"; };\nschedule: { ip_update_schedule = \"\"; };\ndns: { enabled = false; };\n",
+		"\"; };\nschedule: { ip_update_schedule = \"\"; report_schedule = \"\"; };\ndns: { "
+		"enabled = false; };\n",
 		scratch_root, scratch_root, scratch_root);
 	put_span("conf", all(&conf));
 }

@@ -27,7 +27,7 @@ play() { # KIND LINES
 	"$PLAY" "$1" >"$WORK/address" &
 	server=$!
 	wait_until 10 test -s "$WORK/address"
-	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; };\ndns: { servers = "%s"; timeout_ms = 300; tries = 2; };\n' \
+	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\ndns: { servers = "%s"; timeout_ms = 300; tries = 2; };\n' \
 		"$WORK/csv" "$WORK/state" "$WORK/mail.log" "$(cat "$WORK/address")" >"$WORK/conf"
 	for ((i = 0; i < $2; i++)); do line $i; done >"$WORK/mail.log"
 }

@@ -19,7 +19,7 @@ mkdir "$DIR" "$WORK/state" "$WORK/batches"
 chmod 755 "$WORK"
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$DIR"; state_dir = "$WORK/state"; mail_log = "$LOG"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { enabled = false; };
 X2
 sed "s,^/var/log/maillogsentinel/,$DIR/," "$ROOT/contrib/logrotate/maillogsentinel" >"$WORK/rule"

@@ -75,7 +75,7 @@ cat >"$WORK/asn.csv" <<'X2'
 X2
 cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$WORK/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 dns: { servers = "127.0.0.1:$port"; };
 geolocation: { country_db_path = "$WORK/country.csv"; };
 ASN_ASO: { asn_db_path = "$WORK/asn.csv"; };

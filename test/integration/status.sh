@@ -18,7 +18,7 @@ printf '203.0.112.0,203.0.112.255,4711,Net\n' >"$WORK/asn.csv"
 configure() { # [MAIL_LOG [OPTION]]
 	cat >"$WORK/conf" <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = ${1-"\"$LOG\""}; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 geolocation: { country_db_path = "$WORK/country.csv"; };
 ASN_ASO: { asn_db_path = "$WORK/asn.csv"; };
 ${2-dns: { enabled = false; \};}

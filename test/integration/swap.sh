@@ -17,7 +17,7 @@ SWAPS=${MLS_SWAPS:-100}
 configure() { # STATE_DIR
 	cat <<X2
 paths: { working_dir = "$WORK/csv"; state_dir = "$1"; mail_log = "$LOG"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 geolocation: { country_db_path = "$1/db/country.csv"; };
 ASN_ASO: { asn_db_path = "$1/db/asn.csv"; };
 dns: { enabled = false; };

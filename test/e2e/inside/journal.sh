@@ -15,7 +15,7 @@ install -m 755 /in/bin/maillogsentinel $PROGRAM
 useradd --system --no-create-home maillogsentinel
 useradd --uid 4711 --no-create-home mallory
 install -d -o maillogsentinel -g maillogsentinel /var/log/maillogsentinel /var/lib/maillogsentinel
-echo 'schedule: { ip_update_schedule = ""; };' >$CONFIG
+echo 'schedule: { ip_update_schedule = ""; report_schedule = ""; };' >$CONFIG
 mkdir -p /var/log/journal
 systemd-tmpfiles --create --prefix /var/log/journal 2>/dev/null
 journalctl --flush

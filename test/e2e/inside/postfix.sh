@@ -20,7 +20,7 @@ printf '%s\n' '81.30.104.0,81.30.111.255,9808,"China Mobile"' '205.177.0.0,205.1
 	>/var/lib/maillogsentinel/db/asn.csv
 cat >$CONFIG <<'X'
 paths: { working_dir = "/var/log/maillogsentinel"; state_dir = "/var/lib/maillogsentinel"; mail_log = "/var/log/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 geolocation: { country_db_path = "/var/lib/maillogsentinel/db/country.csv"; };
 ASN_ASO: { asn_db_path = "/var/lib/maillogsentinel/db/asn.csv"; };
 X

@@ -18,7 +18,7 @@ useradd --system --no-create-home --groups adm maillogsentinel
 install -d -o maillogsentinel -g maillogsentinel /var/log/maillogsentinel /var/lib/maillogsentinel
 cat >$CONFIG <<'X2'
 paths: { working_dir = "/var/log/maillogsentinel"; state_dir = "/var/lib/maillogsentinel"; mail_log = "/var/log/mail.log"; };
-schedule: { ip_update_schedule = ""; };
+schedule: { ip_update_schedule = ""; report_schedule = ""; };
 X2
 
 daemon_start() {
