@@ -75,7 +75,7 @@ const ConfigOption config_options[] = {
 		.help = "Who gets the report, an address or a list of them; \"\" is nobody."},
 	{"report", "subject_prefix", CONFIG_TEXT, FIELD(report.subject_prefix), "[MailLogSentinel]",
 		.help = "What its subject begins with."},
-	{"report", "sender_override", CONFIG_TEXT, FIELD(report.sender_override), "",
+	{"report", "sender_override", CONFIG_ADDRESS, FIELD(report.sender_override), "",
 		.help = "The address that it comes from; \"\" is the service's user at this host."},
 	{"report", "transport", CONFIG_CHOICE, FIELD(report.transport), "smtp",
 		.choices = report_transports,

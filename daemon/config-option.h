@@ -19,7 +19,8 @@ typedef enum ConfigType {
 	CONFIG_PATH,      /* char *, absolute */
 	CONFIG_PATHS,     /* char **, absolute; a string or a list of strings */
 	CONFIG_URLS,      /* char **, a string or a list of strings; "" and [] are none */
-	CONFIG_ADDRESSES, /* char **, of mail; likewise */
+	CONFIG_ADDRESS,   /* char *, of mail; "" is none */
+	CONFIG_ADDRESSES, /* char **, a string or a list of strings; "" and [] are none */
 	CONFIG_SCHEDULE,  /* char *, a calendar expression; "" and "off" are never */
 	CONFIG_LOG_LEVEL, /* int, a LogLevel */
 	CONFIG_CHOICE,    /* int, which of choices */

@@ -9,6 +9,8 @@
 #include "base/utf8.h"
 #include "daemon/log.h"
 #include "fetch/url.h"
+#include "report/address.h"
+#include "report/letter.h"
 
 static void *field_of(const ConfigOption *option, Config *config)
 {
@@ -31,6 +33,7 @@ void config_option_clear(const ConfigOption *option, Config *config)
 {
 	switch (option->type) {
 	case CONFIG_TEXT:
+	case CONFIG_ADDRESS:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: {
@@ -115,7 +118,7 @@ static int wants(const ConfigOption *option, Why *ret_why)
 
 	if (option->type == CONFIG_URLS)
 		example = "https://example.org/db.csv";
-	if (option->type == CONFIG_ADDRESSES)
+	if (option->type == CONFIG_ADDRESS || option->type == CONFIG_ADDRESSES)
 		example = "postmaster@example.org";
 
 	switch (option->type) {
@@ -160,6 +163,7 @@ static int wants(const ConfigOption *option, Why *ret_why)
 		why_set(ret_why, "wants a string such as \"%s\" or a list of strings", example);
 		break;
 	case CONFIG_TEXT: why_set(ret_why, "wants a string, text in quotes"); break;
+	case CONFIG_ADDRESS:
 	case CONFIG_FILE_NAME:
 	case CONFIG_PATH: why_set(ret_why, "wants a string such as \"%s\"", example); break;
 	}
@@ -306,6 +310,20 @@ static int check_schedule(const char *text, Why *ret_why)
 	return -EINVAL;
 }
 
+static int check_mail_address(const char *address, Why *ret_why)
+{
+	Why why;
+
+	if (!*address) {
+		why_set(ret_why, "is empty");
+		return -EINVAL;
+	}
+	if (!address_check(address, &why))
+		return 0;
+	why_set(ret_why, "\"%.200s\" %s", address, why.text);
+	return -EINVAL;
+}
+
 static int set_text(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
@@ -318,6 +336,8 @@ static int set_text(
 	text = value->texts[0];
 	if (option->type == CONFIG_TEXT)
 		r = check_text(text, ret_why);
+	else if (option->type == CONFIG_ADDRESS && *text)
+		r = check_mail_address(text, ret_why);
 	else if (option->type == CONFIG_FILE_NAME)
 		r = check_file_name(text, ret_why);
 	else if (option->type == CONFIG_SCHEDULE)
@@ -345,19 +365,11 @@ static int check_url(const char *url, Why *ret_why)
 	return -EINVAL;
 }
 
-static int check_address(const char *address, Why *ret_why)
-{
-	if (*address)
-		return check_text(address, ret_why);
-	why_set(ret_why, "is empty");
-	return -EINVAL;
-}
-
 static int check_item(const ConfigOption *option, const char *text, Why *ret_why)
 {
 	if (option->type == CONFIG_PATHS)
 		return check_path(text, ret_why);
-	return (option->type == CONFIG_URLS ? check_url : check_address)(text, ret_why);
+	return (option->type == CONFIG_URLS ? check_url : check_mail_address)(text, ret_why);
 }
 
 /* Of paths, or of what there may be none of. */
@@ -375,6 +387,10 @@ static int set_list(
 		count = 0;
 	if (!count && paths) {
 		why_set(ret_why, "is an empty list");
+		return -EINVAL;
+	}
+	if (option->type == CONFIG_ADDRESSES && count > LETTER_RECIPIENTS_MAX) {
+		why_set(ret_why, "has more than %d addresses", LETTER_RECIPIENTS_MAX);
 		return -EINVAL;
 	}
 	copy = calloc(count + 1, sizeof(*copy));
@@ -420,6 +436,7 @@ int config_option_set(
 	case CONFIG_URLS:
 	case CONFIG_ADDRESSES: return set_list(option, config, value, ret_why);
 	case CONFIG_TEXT:
+	case CONFIG_ADDRESS:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: return set_text(option, config, value, ret_why);
@@ -503,6 +520,7 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 		break;
 	case CONFIG_CHOICE: append_quoted(option->choices[*(const int *)field], sb); break;
 	case CONFIG_TEXT:
+	case CONFIG_ADDRESS:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;

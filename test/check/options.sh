@@ -138,7 +138,7 @@ tap_none "with its type, its range and its default" "$(while IFS='|' read -r key
 	case $value in
 	true | false) types='truth' ;;
 	[0-9]*) types='number' ;;
-	*) types='text size duration path paths urls addresses schedule' ;;
+	*) types='text size duration path paths urls address addresses schedule' ;;
 	esac
 	[[ " $types " == *" $type "* ]] || echo "$CONF_MANUAL: $key: is no $type"
 	[ "$fallback" = "${value//\"/}" ] || echo "$CONF_MANUAL: $key: default '$fallback' instead of $value"

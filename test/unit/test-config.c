@@ -186,14 +186,16 @@ static const struct {
 	{"address that is empty", "report: { email = [ \"root\", \"\" ]; };",
 		"1: report.email: is empty"},
 	{"address with a line's end", "report: { email = \"root\\r\\nBcc: a@b\"; };",
-		"1: report.email: holds a control character"},
+		"1: report.email: \"root\\x0d\\x0aBcc: a@b\" holds a control byte"},
+	{"no address", "report: { sender_override = \"Root <root@localhost>\"; };",
+		"1: report.sender_override: \"Root <root@localhost>\" holds a blank"},
 	{"address twice in a list", "report: { email = [ \"root\", \"root\" ]; };",
 		"1: report.email: \"root\" is listed twice"},
 	{"control characters and bytes that are no text",
-		"report: { subject_prefix = \"a\\n\";\nsmtp_user = \"\xff\";\nsender_override = "
+		"report: { subject_prefix = \"a\\n\";\nsmtp_user = \"\xff\";\nsmtp_url = "
 		"\"\xc2\x9b\"; };",
 		"1: report.subject_prefix: holds a control character\n2: report.smtp_user: is not "
-		"UTF-8\n3: report.sender_override: holds a control character"},
+		"UTF-8\n3: report.smtp_url: holds a control character"},
 	{"choices of another kind",
 		"report: { transport = \"SMTP\";\nattach = true;\nwhen_empty = \"\"; };",
 		"1: report.transport: wants \"smtp\" or \"sendmail\"\n"
