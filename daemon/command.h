@@ -46,7 +46,7 @@ typedef struct Command {
 	int (*run)(const CommandInvocation *invocation); /* returns the exit status */
 } Command;
 
-extern const Command command_run, command_extract, command_explain, command_lookup,
+extern const Command command_run, command_extract, command_explain, command_lookup, command_report,
 	command_update_db, command_status, command_check_config;
 
 /* The value of --year (NULL: 0, not given). 0 or EXIT_USAGE, said on stderr. */

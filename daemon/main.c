@@ -17,6 +17,7 @@ static const Command *const commands[] = {
 	&command_extract,
 	&command_explain,
 	&command_lookup,
+	&command_report,
 	&command_update_db,
 	&command_status,
 	&command_check_config,

@@ -9,11 +9,12 @@ _maillogsentinel()
 		[extract]='--from --stdout --no-dns --year -h --help'
 		[explain]='--json --year -h --help'
 		[lookup]='--json -h --help'
+		[report]='--html --date -h --help'
 		[update-db]='--force --compile -h --help'
 		[status]='--json -h --help'
 		[check-config]='--dump -h --help'
 	)
-	local commands='run extract explain lookup update-db status check-config' words
+	local commands='run extract explain lookup report update-db status check-config' words
 	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
 
 	# "--from=FILE" comes as three words
@@ -38,11 +39,11 @@ _maillogsentinel()
 
 	COMPREPLY=()
 	case $command:$before in
-	:-c | :--config | extract:--from)
+	:-c | :--config | extract:--from | report:--html)
 		compopt -o default # readline's own completion of file names
 		return
 		;;
-	extract:--year | explain:--year) return ;;
+	extract:--year | explain:--year | report:--date) return ;;
 	esac
 	if [[ ! $command ]]; then
 		words=$commands
