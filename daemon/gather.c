@@ -269,7 +269,8 @@ static int read_csv(Gather *gather, const Checkpoint *checkpoint)
 		why_set(&gather->csv_why, "%s: is gone", gather->csv_path);
 	else if (r < 0)
 		why_set(&gather->csv_why, "%s: %s", gather->csv_path, strerror(-r));
-	if (*gather->csv_why.text)
+	/* That it is gone has been said where rows of it were new. */
+	if (*gather->csv_why.text && (r < 0 || !gather->missing))
 		alert(gather, "csv", "%s", gather->csv_why.text);
 	return 0;
 }
@@ -413,9 +414,10 @@ static void add_failures(Gather *gather)
 	spool_failures(&spool, &failures);
 	if (failures.count)
 		alerts_add(&gather->alerts, failures.created_us, "report-failed",
-			"%zu %s could not be sent: %s/%s.failed%s%s", failures.count,
-			failures.count == 1 ? "report" : "reports, the last of them,", spool.dir,
-			failures.name, *failures.reason ? ": " : "", failures.reason);
+			"%zu %s could not be sent%s %s/%s.failed%s%s", failures.count,
+			failures.count == 1 ? "report" : "reports",
+			failures.count == 1 ? ":" : "; the last:", spool.dir, failures.name,
+			*failures.reason ? ": " : "", failures.reason);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -473,6 +475,7 @@ static int conclude(Gather *gather, const Checkpoint *checkpoint, Why *ret_why)
 {
 	const GatherOptions *options = gather->options;
 	ReportFacts *facts = &gather->facts;
+	const StatsDay *days;
 	int r;
 
 	check_rows(gather, checkpoint);
@@ -489,7 +492,7 @@ static int conclude(Gather *gather, const Checkpoint *checkpoint, Why *ret_why)
 	memcpy(facts->date, gather->day_text, sizeof(facts->date));
 	facts->csv_path = gather->csv_path;
 	r = stats_report(gather->stats, facts);
-	if (!r)
+	if (!r && !(options->until && !stats_days(gather->stats, &days)))
 		r = compare(gather);
 	if (!r && !options->until)
 		r = read_csv(gather, checkpoint);
@@ -518,6 +521,8 @@ int gather_new(
 	}
 	gather->config = config;
 	gather->options = options;
+	gather->facts.day_before = -1;
+	gather->facts.week_mean = -1;
 	if (!options->until) {
 		alerts_add_service(&gather->alerts, config, options->now_us, &gather->service);
 		add_failures(gather);

@@ -17,7 +17,11 @@ typedef struct Gather Gather;
 
 typedef struct GatherOptions {
 	const char *date; /* "2026-11-22": the rows of this day alone; NULL: all that are new */
-	const CsvPlace *until; /* NULL: as far as they are committed */
+	/*
+	 * Up to here, for the payload alone; nothing where that is before the bookmark or in another series, and then the payload is as it was.
+	 * NULL: as far as they are committed.
+	 */
+	const CsvPlace *until;
 	bool with_attachment;
 	int64_t now_us;
 } GatherOptions;

@@ -5,11 +5,14 @@
  */
 #include "daemon/gather.h"
 
+#include "base/hash.h"
 #include "report/spool.h"
 #include "scratch.h"
 #include "state/checkpoint.h"
 #include "store/csv.h"
 #include "tap.h"
+
+#include <inttypes.h>
 
 #define CSV "csv/out.csv"
 #define DAY_US ((int64_t)86400 * 1000000)
@@ -147,6 +150,50 @@ static void save(const Gather *gather, int64_t written_us)
 	MUST(!strbuf_error(&payload));
 	MUST(!bookmark_save(config->paths.state_dir, "report", &bookmark,
 		(Span){strbuf_text(&payload), payload.len}));
+}
+
+static uint64_t size_of_header(void)
+{
+	return csv_header().len;
+}
+
+static void append_many(unsigned rows, bool noise)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	HashKey key = {1, 2};
+
+	for (unsigned i = 0; i < rows; i++) {
+		HashDigest digest = noise ? hash_digest(key, &i, sizeof(i)) : (HashDigest){0, 0};
+
+		strbuf_appendf(&sb,
+			"srv,\"2025-05-17 12:00\",192.0.2.1,%016" PRIx64 "%016" PRIx64
+			",null,Errno 1,US,565,\"xy\"\n",
+			digest.h0, digest.h1);
+	}
+	scratch_append(CSV, strbuf_text(&sb), sb.len);
+}
+
+/* Whether it is the header and what the CSV has from there on; or all of it. */
+static bool is_csv_from(Span bytes, uint64_t start)
+{
+	_cleanup_(reader_freep) Reader *reader = NULL;
+	_cleanup_strbuf_ StrBuf got = STRBUF_INIT, want = STRBUF_INIT, csv = scratch_read(CSV);
+	ssize_t n;
+
+	scratch_write("attached", bytes.data, bytes.len);
+	MUST(!reader_new(open("attached", O_RDONLY | O_CLOEXEC), &reader));
+	do {
+		char *to = strbuf_reserve(&got, 65536);
+
+		MUST(to);
+		n = reader_read(reader, to, 65536);
+		MUST(n >= 0);
+		got.len += (size_t)n;
+	} while (n);
+	if (start)
+		strbuf_append_span(&want, csv_header());
+	strbuf_append(&want, csv.data + start, csv.len - start);
+	return got.len == want.len && !memcmp(got.data, want.data, got.len);
 }
 
 /* One report after another. */
@@ -309,6 +356,250 @@ static void test_date(void)
 		NULL);
 }
 
+static void test_attachment(void)
+{
+	static const struct {
+		const char *what, *report;
+		unsigned rows; /* beside the first two, which were reported */
+		bool noise;    /* they can't be packed well */
+		const char *expected;
+		bool has_whole;
+	} cases[] = {
+		{"new rows", "attach = \"new\";", 3, false, "out-2025-05-17.csv=text/csv", false},
+		{"no new rows", "", 0, false, "(none: there are no new rows)", false},
+		{"the whole CSV", "attach = \"whole\";", 3, false, "out.csv=text/csv", true},
+		{"the whole CSV without new rows", "attach = \"whole\";", 0, false,
+			"out.csv=text/csv", true},
+		{"nothing", "attach = \"none\";", 3, false, "", false},
+		{"packed", "", 20000, false, "out-2025-05-17.csv.gz=application/gzip", false},
+		{"packed, all", "attach = \"whole\";", 20000, false, "out.csv.gz=application/gzip",
+			true},
+		{"packed to come below the limit", "max_attachment = \"4 KiB\";", 200, false,
+			"out-2025-05-17.csv.gz=application/gzip", false},
+		{"too large", "max_attachment = \"4 KiB\";", 1000, true,
+			"(left out: packed, it has more than 4 KiB (report.max_attachment))",
+			false},
+		{"too large, all", "attach = \"whole\"; max_attachment = \"10 KiB\";", 1000, true,
+			"(left out: packed, it has more than 10 KiB (report.max_attachment))",
+			false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		GatherOptions options = {.now_us = NOW_US, .with_attachment = true};
+		_cleanup_(gather_freep) Gather *first = NULL, *gather = NULL;
+		_cleanup_strbuf_ StrBuf want = STRBUF_INIT;
+		const char *name, *type;
+		uint64_t start = cases[i].has_whole ? 0 : size_of_header();
+		Span bytes;
+
+		set_up();
+		configure(cases[i].report);
+		append("17 12:00 192.0.2.1 old");
+		append("17 12:00 192.0.2.1 old");
+		commit(77, 1, 0);
+		MUST(!gather_new(config, &new_rows, &first, NULL));
+		save(first, MAY_17 + HOUR_US);
+		if (!cases[i].has_whole)
+			start = size_of(CSV);
+		append_many(cases[i].rows, cases[i].noise);
+		commit(77, 1, 0);
+		strbuf_appendf(
+			&want, "total=%u skipped=0 2025-05-17 from=1h until=19h", cases[i].rows);
+		strbuf_appendf(&want, "%s csv=%u%s%s", " 0/0/0", cases[i].rows + 2,
+			*cases[i].expected ? " " : "", cases[i].expected);
+		check(cases[i].what, &options, strbuf_text(&want), &gather);
+		if (gather && gather_attachment(gather, &name, &type, &bytes))
+			tap_ok(is_csv_from(bytes, start), "%s: are its bytes", cases[i].what);
+	}
+}
+
+/* What is wrong is said, and nothing else is lost for it. */
+static void test_trouble(void)
+{
+	static const struct {
+		const char *what, *command;
+		const char *expected;
+	} cases[] = {
+		{"nothing", "", "total=2 skipped=0 2025-05-17 from=1h until=19h 0/0/0 csv=3"},
+		{"torn and foreign rows",
+			"printf 'srv,\"2025-05-17 1\\na,b\\n\\n\\000\\n' >>csv/out.csv; printf "
+			"'s,\"2025-05-17 09:00\",192.0.2.1,u,null,Errno 1,US,565,\"xy\"\\n' "
+			">>csv/out.csv",
+			"total=3 skipped=4 2025-05-17 from=1h until=19h 0/0/0 csv=8 !rows-foreign"},
+		{"the CSV is gone", "rm csv/out.csv",
+			"total=0 skipped=0 2025-05-17 from=1h until=19h 0/0/0 csv=0 !rows-missing"},
+		{"the CSV is another one", "rm csv/out.csv; seq 1000 >csv/out.csv",
+			"total=0 skipped=0 2025-05-17 from=1h until=19h 0/0/0 csv=0 !rows-missing"},
+		{"a torn bookmark", "echo >>state/report.offset", NULL},
+		{"a torn checkpoint", "echo >>state/state.offset", NULL},
+		{"a status that is none", "echo x >state/status",
+			"total=2 skipped=0 2025-05-17 from=1h until=19h 0/0/0 csv=3 !status"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(gather_freep) Gather *first = NULL, *gather = NULL;
+		uint64_t size;
+		Why why = {""};
+
+		set_up();
+		append("17 00:30 192.0.2.1 u");
+		commit(77, 1, 0);
+		MUST(!gather_new(config, &new_rows, &first, NULL));
+		save(first, MAY_17 + HOUR_US);
+		append("17 12:00 192.0.2.1 u");
+		append("17 12:00 192.0.2.1 v");
+		size = size_of(CSV);
+		if (!strncmp(cases[i].command, "printf", 6))
+			scratch_run("%s", cases[i].command);
+		commit(77, 1, 0);
+		if (size == size_of(CSV))
+			scratch_run(": ; %s", cases[i].command);
+		if (cases[i].expected)
+			check(cases[i].what, &new_rows, cases[i].expected, NULL);
+		else
+			tap_ok(gather_new(config, &new_rows, &gather, &why) == -EBADMSG &&
+					*why.text,
+				"%s: %s", cases[i].what, why.text);
+	}
+}
+
+/* The CSV and its checkpoint were moved away and began anew; or older ones were put back. */
+static void test_started_over(void)
+{
+	_cleanup_(gather_freep) Gather *first = NULL;
+	_cleanup_strbuf_ StrBuf payload = STRBUF_INIT, again = STRBUF_INIT;
+	_cleanup_(gather_freep) Gather *adopted = NULL;
+	CsvPlace end;
+
+	set_up();
+	append("16 00:30 192.0.2.1 u");
+	append("16 00:30 192.0.2.1 v");
+	commit(77, 1, 9);
+	MUST(!gather_new(config, &new_rows, &first, NULL));
+	save(first, MAY_17 - HOUR_US);
+	end = gather_end(first)->place;
+	gather_payload(first, &payload);
+	check("what was reported already is not taken up again",
+		&(GatherOptions){.now_us = NOW_US, .until = &(CsvPlace){77, 1, 80}},
+		"total=0 skipped=0 2025-05-17 whole from=-1h until=20h csv=0", &adopted);
+	gather_payload(adopted, &again);
+	tap_ok(payload.len == again.len && !memcmp(payload.data, again.data, again.len),
+		"and the history stays");
+
+	scratch_write(CSV, csv_header().data, csv_header().len);
+	append("17 00:30 192.0.2.1 u");
+	commit(78, 1, 2);
+	check("another series", &new_rows,
+		"total=1 skipped=0 2025-05-17 whole from=-1h until=19h new=0/0/0 before=2 "
+		"mean=2.0/1 20/2/4 csv=1 !rows-missing",
+		NULL);
+	gather_free(TAKE(adopted));
+	check("is nothing to take up", &(GatherOptions){.now_us = NOW_US, .until = &end},
+		"total=0 skipped=0 2025-05-17 whole from=-1h until=20h csv=0", &adopted);
+	strbuf_reset(&again);
+	gather_payload(adopted, &again);
+	tap_ok(payload.len == again.len && !memcmp(payload.data, again.data, again.len),
+		"and the history stays");
+
+	commit(77, 1, 2);
+	scratch_write(CSV, csv_header().data, csv_header().len);
+	append("16 00:30 192.0.2.1 u");
+	commit(77, 1, 2);
+	check("an older one", &new_rows,
+		"total=0 skipped=0 2025-05-17 whole from=-1h until=19h new=0/0/0 before=2 "
+		"mean=2.0/1 csv=1 !rows-missing",
+		NULL);
+}
+
+static void write_status(const Status *status, int *lock_fd)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+
+	status_append(status, &text);
+	MUST(!strbuf_error(&text));
+	MUST(!status_write(
+		"state/status", (Span){text.data, text.len}, MAY_17 + 15 * HOUR_US, lock_fd));
+}
+
+static bool hold_status(void *userdata)
+{
+	int lock_fd = -1;
+
+	write_status(userdata, &lock_fd);
+	return lock_fd >= 0;
+}
+
+static void test_service(void)
+{
+	StatusWarning warnings[] = {{NOW_US, "old:country", "old"},
+		{NOW_US, "report-failed", "failed"}, {NOW_US, "missing:/l", "is missing"}};
+	Status status = {.version = "2",
+		.stopped_us = MAY_17 + 18 * HOUR_US,
+		.committed_us = MAY_17 + 2 * HOUR_US,
+		.paused = "disk full",
+		.warnings = warnings,
+		.warning_count = ARRAY_SIZE(warnings),
+		.more_warnings = 3};
+	int lock_fd = -1;
+	pid_t pid;
+
+	set_up();
+	append("17 00:30 192.0.2.1 u");
+	committed_us = MAY_17 + HOUR_US;
+	commit(77, 1, 0);
+	write_status(&status, &lock_fd);
+	(void)close(lock_fd);
+	check("a service that was stopped", &new_rows,
+		"total=1 skipped=0 2025-05-17 whole from=-1h until=18h 0/0/0 csv=1 !service "
+		"!missing:/l !more",
+		NULL);
+	status.stopped_us = 0;
+	status.more_warnings = 0;
+	lock_fd = -1;
+	write_status(&status, &lock_fd);
+	(void)close(lock_fd);
+	check("one that ended otherwise", &new_rows,
+		"total=1 skipped=0 2025-05-17 whole from=-1h until=2h 0/0/0 csv=1 !service "
+		"!missing:/l",
+		NULL);
+	pid = scratch_hold(hold_status, &status);
+	check("one that runs", &new_rows,
+		"total=1 skipped=0 2025-05-17 whole from=-1h until=20h 0/0/0 csv=1 !paused "
+		"!old:country !missing:/l",
+		NULL);
+	scratch_let_go(pid);
+	committed_us = NOW_US - HOUR_US;
+}
+
+/* Reports that could not be sent, with the last of them. */
+static void test_failures(void)
+{
+	Letter letter = {.created_us = NOW_US - HOUR_US,
+		.end = {.place = {77, 1, 5}},
+		.from = "a@b",
+		.to = (const char *const[]){"root"},
+		.to_count = 1,
+		.message = SPAN_LITERAL("x\r\n")};
+	_cleanup_(gather_freep) Gather *gather = NULL;
+	_cleanup_spool_ Spool spool = SPOOL_INIT;
+
+	set_up();
+	commit(77, 1, 0);
+	MUST(!spool_open("state", &spool) && !spool_add(&spool, &letter) &&
+		!spool_add(&spool, &letter));
+	check("reports that wait", &new_rows,
+		"total=0 skipped=0 2025-05-17 whole from=-1h until=19h 0/0/0 csv=0", NULL);
+	spool_done(&spool);
+	MUST(!spool_read("state", &spool) && spool.count == 2);
+	for (size_t i = 0; i < 2; i++)
+		MUST(!spool_fail(&spool, &spool.entries[i]));
+	check("that have failed", &new_rows,
+		"total=0 skipped=0 2025-05-17 whole from=-1h until=19h 0/0/0 csv=0 !report-failed",
+		&gather);
+	if (gather)
+		tap_note("%s", gather_facts(gather)->warnings[0].text);
+}
+
 int main(void)
 {
 	MUST(!setenv("TZ", "UTC0", 1));
@@ -317,6 +608,11 @@ int main(void)
 	test_series();
 	test_window();
 	test_date();
+	test_attachment();
+	test_trouble();
+	test_started_over();
+	test_service();
+	test_failures();
 	config_free(config);
 	return tap_done();
 }
