@@ -9,10 +9,9 @@
 
 void alerts_done(Alerts *alerts)
 {
-	for (size_t i = 0; i < alerts->count; i++) {
-		free((char *)(uintptr_t)alerts->list[i].key);
-		free((char *)(uintptr_t)alerts->list[i].text);
-	}
+	for (size_t i = 0; i < 2 * alerts->count; i++)
+		free(alerts->texts[i]);
+	free(alerts->texts);
 	free(alerts->list);
 }
 
@@ -20,7 +19,9 @@ void alerts_add(Alerts *alerts, int64_t since_us, const char *key, const char *f
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	_cleanup_free_ char *text = NULL, *key_copy = NULL;
-	StatusWarning *list = alerts->list;
+	size_t n = alerts->count;
+	StatusWarning *list;
+	char **texts;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -28,14 +29,20 @@ void alerts_add(Alerts *alerts, int64_t since_us, const char *key, const char *f
 	va_end(ap);
 	text = strbuf_take(&sb);
 	key_copy = strdup(key);
-	list = array_grow(list, alerts->count, sizeof(*list));
+	list = array_grow(alerts->list, n, sizeof(*list));
 	if (list)
 		alerts->list = list;
-	if (!text || !key_copy || !list) {
+	texts = array_grow(alerts->texts, n, 2 * sizeof(*texts));
+	if (texts)
+		alerts->texts = texts;
+	if (!text || !key_copy || !list || !texts) {
 		alerts->error = -ENOMEM;
 		return;
 	}
-	list[alerts->count++] = (StatusWarning){since_us, TAKE(key_copy), TAKE(text)};
+	list[n] = (StatusWarning){since_us, key_copy, text};
+	texts[2 * n] = TAKE(key_copy);
+	texts[2 * n + 1] = TAKE(text);
+	alerts->count++;
 }
 
 /* ---- the service ---------------------------------------------------------------------------- */

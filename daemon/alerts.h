@@ -13,7 +13,8 @@
 typedef struct Alerts {
 	StatusWarning *list;
 	size_t count;
-	int error; /* sticky: -ENOMEM */
+	char **texts; /* what the list is borrowed from: two for each */
+	int error;    /* sticky: -ENOMEM */
 } Alerts;
 
 void alerts_done(Alerts *alerts);

@@ -194,6 +194,30 @@ static void check_dns(Reader *reader)
 		"dns.%s", why.text);
 }
 
+static unsigned line_of_option(const Reader *reader, const ConfigOption *option)
+{
+	return reader->config->lines[option - config_options];
+}
+
+/* A user and the password belong together. */
+static void check_report(Reader *reader)
+{
+	const Config *config = reader->config;
+	const char *missing = NULL, *key = NULL;
+
+	if (*config->report.smtp_user && !*config->report.smtp_password_file) {
+		key = "smtp_user";
+		missing = "smtp_password_file";
+	} else if (*config->report.smtp_password_file && !*config->report.smtp_user) {
+		key = "smtp_password_file";
+		missing = "smtp_user";
+	}
+	if (key)
+		config_mistakes_add(&reader->mistakes,
+			line_of_option(reader, config_option_find("report", key, NULL)),
+			"report.%s: is of no use without report.%s", key, missing);
+}
+
 /* One of the two databases, and the options that say where it is. */
 typedef struct Database {
 	const char *group, *url_key, *checksum_key;
@@ -216,11 +240,6 @@ static void empty(char **texts)
 		free(texts[i - 1]);
 		texts[i - 1] = NULL;
 	}
-}
-
-static unsigned line_of_option(const Reader *reader, const ConfigOption *option)
-{
-	return reader->config->lines[option - config_options];
 }
 
 static bool is_fallback(const ConfigOption *option, char *const *texts)
@@ -343,6 +362,7 @@ int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
 		r = reader.error;
 	if (!r && !reader.mistakes.count) {
 		check_dns(&reader);
+		check_report(&reader);
 		r = complete_databases(&reader);
 	}
 	if (!r)

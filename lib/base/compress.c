@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <sys/stat.h>
+#define ZLIB_CONST
 #include <zlib.h>
 #if HAVE_LZMA
 #include <lzma.h>
@@ -411,7 +412,7 @@ int packer_add(Packer *packer, Span bytes)
 	/* zlib counts in unsigned int. */
 	for (size_t n; bytes.len && !r; bytes = (Span){bytes.data + n, bytes.len - n}) {
 		n = MIN(bytes.len, (size_t)1 << 30);
-		packer->gzip.next_in = (unsigned char *)(uintptr_t)bytes.data;
+		packer->gzip.next_in = (const unsigned char *)bytes.data;
 		packer->gzip.avail_in = (uInt)n;
 		r = pack(packer, Z_NO_FLUSH);
 	}

@@ -196,6 +196,11 @@ static const struct {
 		"\"\xc2\x9b\"; };",
 		"1: report.subject_prefix: holds a control character\n2: report.smtp_user: is not "
 		"UTF-8\n3: report.smtp_url: holds a control character"},
+	{"a user without a password", "report: {\nsmtp_user = \"u\"; };",
+		"2: report.smtp_user: is of no use without report.smtp_password_file"},
+	{"a password without a user", "report: {\nsmtp_password_file = \"/p\"; };",
+		"2: report.smtp_password_file: is of no use without report.smtp_user"},
+	{"both", "report: { smtp_password_file = \"/p\"; smtp_user = \"u\"; };", NULL},
 	{"choices of another kind",
 		"report: { transport = \"SMTP\";\nattach = true;\nwhen_empty = \"\"; };",
 		"1: report.transport: wants \"smtp\" or \"sendmail\"\n"
