@@ -9,15 +9,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NAME_COLUMNS 56   /* of names of users and hosts */
-#define WORDS_COLUMNS 600 /* of a warning: as much as a reason has */
-#define PATH_COLUMNS 200
-#define WARNINGS_SHOWN 20
+#define NAME_COLUMNS 44 /* of names of users, hosts and organisations */
+#define CODE_COLUMNS 10
+#define WORDS_COLUMNS 180
+#define PATH_COLUMNS 100
+#define WARNINGS_SHOWN 10
 #define CHART_HEIGHT 96
 #define FONT \
 	"font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
-#define BREAKING "overflow-wrap:anywhere;word-break:break-word"
-#define PLAIN_TABLE "<table role=\"presentation\" style=\"width:100%;border-collapse:collapse\">"
+#define BREAKING "word-break:break-word"
+#define PLAIN_TABLE "<table role=\"none\" style=\"width:100%;border-collapse:collapse\">"
 
 typedef struct Writer {
 	const ReportFacts *facts;
@@ -49,7 +50,7 @@ static void put_minute(Writer *w, int64_t time_us)
 }
 
 /* A name from outside, or what stands for none. */
-static void put_name(Writer *w, Span name)
+static void put_name(Writer *w, Span name, size_t columns)
 {
 	if (!name.data) {
 		markup_open(w->sb, "span", LOOK_MUTED, "font-style:italic");
@@ -58,7 +59,10 @@ static void put_name(Writer *w, Span name)
 		markup_open(w->sb, "span", LOOK_MUTED, "font-style:italic");
 		put(w, "empty</span>");
 	} else {
-		markup_append_text(w->sb, name, NAME_COLUMNS);
+		/* The direction of its letters is its own. */
+		put(w, "<bdi>");
+		markup_append_text(w->sb, name, columns);
+		put(w, "</bdi>");
 	}
 }
 
@@ -214,15 +218,15 @@ static void put_comparison(
 	markup_open(w->sb, "td", LOOK_MUTED,
 		"padding:0;font-size:13px;line-height:20px;white-space:nowrap");
 	put(w, label);
-	put(w, "</td><td style=\"padding:0 0 0 8px;font-size:13px;line-height:20px;"
-	       "text-align:right\">");
+	put(w, "</td><td style=\"width:100%;padding:0 0 0 8px;font-size:13px;line-height:20px;"
+	       "text-align:right;" BREAKING "\">");
 	if (change) {
 		markup_open(w->sb, "span", looks[change->direction + 1], "font-weight:600");
 		put(w, arrows[change->direction + 1]);
 		put_string(w, change->text, DISPLAY_ALL);
 		put(w, "</span>&emsp;");
 	}
-	markup_open(w->sb, "span", LOOK_TEXT, "white-space:nowrap");
+	markup_open(w->sb, "span", LOOK_TEXT, "");
 	put_number(w, value);
 	put(w, "</span></td></tr>\n<tr><td colspan=\"2\" style=\"padding:2px 0 8px\">");
 	markup_append_bar(w->sb, change ? LOOK_BAR : LOOK_TOP, most > 0 ? (double)value / most : 0);
@@ -273,12 +277,16 @@ static void put_headline(Writer *w)
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
-static void begin_tile(Writer *w, const char *label, uint64_t value, Look look)
+/* The number NULL: it is not known. */
+static void begin_tile(Writer *w, const char *label, const uint64_t *number, Look look)
 {
 	markup_open(w->sb, "td", LOOK_TILE,
 		"padding:10px 14px;vertical-align:top;border-radius:8px;" BREAKING);
 	markup_open(w->sb, "div", look, "font-size:22px;line-height:28px;font-weight:650");
-	put_number(w, value);
+	if (number)
+		put_number(w, *number);
+	else
+		put(w, "&ndash;");
 	put(w, "</div>");
 	markup_open(w->sb, "div", LOOK_MUTED, "font-size:13px;line-height:18px");
 	put(w, label);
@@ -287,7 +295,7 @@ static void begin_tile(Writer *w, const char *label, uint64_t value, Look look)
 
 static void put_tile(Writer *w, const char *label, uint64_t value, Look look)
 {
-	begin_tile(w, label, value, look);
+	begin_tile(w, label, &value, look);
 	put(w, "</td>\n");
 }
 
@@ -302,8 +310,14 @@ static void put_new_countries(Writer *w)
 	const ReportFacts *facts = w->facts;
 	size_t count = (size_t)MIN(facts->new_countries, (uint64_t)FACTS_COUNTRY_CODES_MAX);
 
+	if (!facts->history_known) {
+		begin_tile(w, "new countries", NULL, LOOK_TEXT);
+		begin_remark(w);
+		put(w, "not known yet</div></td>\n");
+		return;
+	}
 	begin_tile(w, facts->new_countries == 1 ? "new country" : "new countries",
-		facts->new_countries, facts->new_countries ? LOOK_WORSE : LOOK_TEXT);
+		&facts->new_countries, facts->new_countries ? LOOK_WORSE : LOOK_TEXT);
 	if (count)
 		begin_remark(w);
 	for (size_t i = 0; i < count; i++) {
@@ -313,7 +327,7 @@ static void put_new_countries(Writer *w)
 		if (name)
 			put_string(w, name, NAME_COLUMNS);
 		else
-			put_name(w, facts->new_country_codes[i]);
+			put_name(w, facts->new_country_codes[i], CODE_COLUMNS);
 	}
 	if (count)
 		put(w, count < facts->new_countries ? ", ...</div>" : "</div>");
@@ -325,9 +339,9 @@ static void put_tiles(Writer *w)
 	const ReportFacts *facts = w->facts;
 
 	begin_part(w, "0 32px 8px");
-	put(w, "<table role=\"presentation\" style=\"width:100%;table-layout:fixed;"
+	put(w, "<table role=\"none\" style=\"width:100%;table-layout:fixed;"
 	       "border-collapse:separate;border-spacing:0 8px\"><tr>\n");
-	begin_tile(w, "addresses", facts->distinct_addresses, LOOK_TEXT);
+	begin_tile(w, "addresses", &facts->distinct_addresses, LOOK_TEXT);
 	if (facts->history_known) {
 		begin_remark(w);
 		put_number(w, facts->new_addresses);
@@ -371,7 +385,7 @@ static void put_hours(Writer *w)
 		return;
 	begin_part(w, "16px 32px");
 	put_heading(w, "By hour");
-	put(w, "<table role=\"presentation\" style=\"width:100%;table-layout:fixed;"
+	put(w, "<table role=\"none\" style=\"width:100%;table-layout:fixed;"
 	       "border-collapse:collapse\"><tr>\n");
 	for (size_t i = 0; i < ARRAY_SIZE(facts->hours); i++) {
 		double height = (double)facts->hours[i] / most * CHART_HEIGHT;
@@ -384,7 +398,7 @@ static void put_hours(Writer *w)
 		if (facts->hours[i]) {
 			put(w, PLAIN_TABLE "<tr>");
 			(void)snprintf(style, sizeof(style),
-				"padding:0;height:%.0fpx;line-height:1px;font-size:1px;"
+				"padding:0;height:%.0fpx;font:1px/1px a;"
 				"border-radius:3px 3px 0 0",
 				MAX(height, 2.0));
 			markup_open(w->sb, "td", i == busiest ? LOOK_TOP : LOOK_BAR, style);
@@ -420,8 +434,8 @@ static void put_row_end(Writer *w, size_t i, uint64_t count, uint64_t most)
 		"padding:7px 0 0 12px;vertical-align:top;text-align:right;white-space:nowrap;"
 		"font-size:14px;line-height:20px;font-weight:600");
 	put_number(w, count);
-	markup_open(w->sb, "span", LOOK_MUTED,
-		"display:inline-block;min-width:42px;font-size:13px;font-weight:400");
+	markup_open(
+		w->sb, "span", LOOK_MUTED, "display:inline-block;min-width:44px;font-weight:400");
 	wording_share(w->facts, count, share);
 	markup_append_value(w->sb, span_from_string(share), DISPLAY_ALL);
 	put(w, "</span></td></tr>\n<tr><td colspan=\"2\" style=\"padding:3px 0 0\">");
@@ -450,19 +464,19 @@ static void put_targets(Writer *w)
 
 		begin_row(w);
 		put(w, "<b style=\"font-weight:600\">");
-		put_name(w, target->user);
+		put_name(w, target->user, NAME_COLUMNS);
 		put(w, "</b><br>");
 		markup_open(w->sb, "span", LOOK_MUTED, "font-size:13px");
-		markup_append_text(w->sb, target->ip, NAME_COLUMNS);
+		put_name(w, target->ip, NAME_COLUMNS);
 		if (target->host.data) {
 			put(w, " &middot; ");
-			markup_append_text(w->sb, target->host, NAME_COLUMNS);
+			put_name(w, target->host, NAME_COLUMNS);
 		}
 		if (target->country.data) {
 			put(w, " &middot; ");
 			put(w, country ? country : "");
 			put(w, country ? " " : "");
-			markup_append_text(w->sb, target->country, NAME_COLUMNS);
+			put_name(w, target->country, CODE_COLUMNS);
 		}
 		put(w, "</span>");
 		put_row_end(w, i, target->count, facts->targets[0].count);
@@ -487,11 +501,11 @@ static void put_list(
 			also = w->facts->asn_names[i];
 		begin_row(w);
 		put(w, kind == LIST_ASNS && key.data ? "AS" : "");
-		put_name(w, name);
+		put_name(w, name, kind == LIST_ASNS ? CODE_COLUMNS : NAME_COLUMNS);
 		if (also.data) {
 			put(w, " ");
 			markup_open(w->sb, "span", LOOK_MUTED, "font-size:13px");
-			put_name(w, also);
+			put_name(w, also, NAME_COLUMNS);
 			put(w, "</span>");
 		}
 		put_row_end(w, i, counts[i].count, counts[0].count);
@@ -535,7 +549,7 @@ static void put_rdns(Writer *w)
 			put(w, " ");
 			markup_open(w->sb, "span", LOOK_MUTED, "font-size:13px");
 		}
-		put_name(w, facts->rdns[i].key);
+		put_name(w, facts->rdns[i].key, CODE_COLUMNS);
 		put(w, meaning ? "</span>" : "");
 		put_row_end(w, i, facts->rdns[i].count, facts->rdns[0].count);
 	}
@@ -592,15 +606,14 @@ int report_html(const ReportFacts *facts, StrBuf *sb)
 	markup_open(sb, "body", LOOK_PAGE, "margin:0;padding:0;-webkit-text-size-adjust:100%");
 	put(&w, "\n");
 	put_preview(&w);
-	put(&w, "<table role=\"presentation\" "
+	put(&w, "<table role=\"none\" "
 		"style=\"width:100%;border-collapse:collapse\"><tr>\n");
-	markup_open(sb, "td", LOOK_PAGE, "padding:24px 8px");
+	put(&w, "<td class=\"around\" style=\"padding:24px 8px\">");
 	put(&w, "<!--[if mso]><table align=\"center\" width=\"652\"><tr><td><![endif]-->\n");
-	strbuf_append_string(sb,
-		"<table role=\"presentation\" class=\"card round\" style=\""
-		"background-color:#ffffff;width:100%;max-width:652px;margin:0 auto;"
-		"border-collapse:separate;border-spacing:0;border-radius:12px;"
-		"overflow:hidden;" FONT "\">\n");
+	strbuf_append_string(sb, "<table role=\"none\" class=\"card round\" style=\""
+				 "background:#ffffff;width:100%;max-width:652px;margin:0 auto;"
+				 "border-collapse:separate;border-spacing:0;border-radius:12px;"
+				 "overflow:hidden;" FONT "\">\n");
 	put_band(&w);
 	put_warnings(&w);
 	put_headline(&w);

@@ -9,25 +9,25 @@
 static const struct {
 	const char *name, *light, *dark;
 } looks[] = {
-	[LOOK_PAGE] = {"page", "background-color:#eceff4", "background-color:#0b0f15"},
-	[LOOK_CARD] = {"card", "background-color:#ffffff", "background-color:#151b23"},
-	[LOOK_BAND] = {"band", "background-color:#17233c;color:#ffffff",
-		"background-color:#1c2a45;color:#ffffff"},
+	[LOOK_PAGE] = {"page", "background:#eceff4", "background:#0b0f15"},
+	[LOOK_CARD] = {"card", "background:#ffffff", "background:#151b23"},
+	[LOOK_BAND] = {"band", "background:#17233c;color:#ffffff",
+		"background:#1c2a45;color:#ffffff"},
 	[LOOK_FAINT] = {"faint", "color:#a9b8d4", "color:#a9b8d4"},
 	[LOOK_TEXT] = {"text", "color:#131a26", "color:#e8edf4"},
 	[LOOK_MUTED] = {"muted", "color:#5d6879", "color:#95a1b3"},
 	[LOOK_WORSE] = {"worse", "color:#c0261c", "color:#ff8a80"},
 	[LOOK_BETTER] = {"better", "color:#18794e", "color:#5fd39a"},
-	[LOOK_BAR] = {"bar", "background-color:#7f9cf0", "background-color:#4a68c8"},
-	[LOOK_TOP] = {"top", "background-color:#3557d6", "background-color:#7d9bff"},
-	[LOOK_TRACK] = {"track", "background-color:#edf0f6", "background-color:#222b38"},
-	[LOOK_TILE] = {"tile", "background-color:#f5f7fa;color:#131a26",
-		"background-color:#1c2430;color:#e8edf4"},
+	[LOOK_BAR] = {"bar", "background:#7f9cf0", "background:#4a68c8"},
+	[LOOK_TOP] = {"top", "background:#3557d6", "background:#7d9bff"},
+	[LOOK_TRACK] = {"track", "background:#edf0f6", "background:#222b38"},
+	[LOOK_TILE] = {"tile", "background:#f5f7fa;color:#131a26",
+		"background:#1c2430;color:#e8edf4"},
 	[LOOK_RULE] = {"rule", "border-color:#dfe4ec", "border-color:#2a3443"},
-	[LOOK_WARNING] = {"warning", "background-color:#fff4e0;border-color:#e8890c;color:#5c3a00",
-		"background-color:#33260f;border-color:#e8890c;color:#ffdfab"},
-	[LOOK_FINE] = {"fine", "background-color:#e9f7ef;border-color:#2a9d66;color:#14563a",
-		"background-color:#10291e;border-color:#2a9d66;color:#a4e8c6"},
+	[LOOK_WARNING] = {"warning", "background:#fff4e0;border-color:#e8890c;color:#5c3a00",
+		"background:#33260f;border-color:#e8890c;color:#ffdfab"},
+	[LOOK_FINE] = {"fine", "background:#e9f7ef;border-color:#2a9d66;color:#14563a",
+		"background:#10291e;border-color:#2a9d66;color:#a4e8c6"},
 };
 
 void markup_open(StrBuf *sb, const char *tag, Look look, const char *style)
@@ -89,7 +89,7 @@ void markup_append_number(StrBuf *sb, uint64_t value)
 	}
 }
 
-#define BAR_STYLE "padding:0;height:5px;line-height:5px;font-size:1px"
+#define BAR_STYLE "padding:0;font:1px/5px a"
 
 void markup_append_bar(StrBuf *sb, Look look, double part)
 {
@@ -97,9 +97,8 @@ void markup_append_bar(StrBuf *sb, Look look, double part)
 	double percent = part > 0 ? MAX(part, 0.005) * 100 : 0;
 	char style[128];
 
-	strbuf_append_string(sb,
-		"<table role=\"presentation\" style=\"width:100%;table-layout:fixed;"
-		"border-collapse:collapse\"><tr>");
+	strbuf_append_string(sb, "<table role=\"none\" style=\"width:100%;table-layout:fixed;"
+				 "border-collapse:collapse\"><tr>");
 	if (percent > 0) {
 		(void)snprintf(
 			style, sizeof(style), BAR_STYLE ";width:%.1f%%;border-radius:3px", percent);
@@ -118,7 +117,7 @@ void markup_append_sheet(StrBuf *sb)
 	strbuf_append_string(sb,
 		":root{color-scheme:light dark;supported-color-schemes:light dark}\n"
 		"@media (max-width:700px){"
-		".pad{padding-left:18px!important;padding-right:18px!important}"
+		".pad,.band{padding-left:18px!important;padding-right:18px!important}"
 		".half{max-width:100%!important;padding-left:0!important;"
 		"padding-right:0!important}"
 		".around{padding:0!important}"

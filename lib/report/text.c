@@ -433,9 +433,9 @@ static void append_csv(Writer *w)
 	const ReportFacts *facts = w->facts;
 
 	append_labelled(w, "CSV file: ", facts->csv_path);
-	strbuf_appendf(w->sb, "CSV size: %" PRIu64 " bytes (", facts->csv_bytes);
+	strbuf_append_string(w->sb, "CSV size: ");
 	wording_append_size(w->sb, facts->csv_bytes);
-	strbuf_appendf(w->sb, ")\nCSV rows: %" PRIu64 "\n", facts->csv_rows);
+	strbuf_appendf(w->sb, "\nCSV rows: %" PRIu64 "\n", facts->csv_rows);
 	if (facts->skipped_rows)
 		strbuf_appendf(w->sb, "Left out: %" PRIu64 " lines that are no rows\n",
 			facts->skipped_rows);

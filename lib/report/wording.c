@@ -100,13 +100,12 @@ void wording_append_size(StrBuf *sb, uint64_t size_bytes)
 	double size = (double)size_bytes / 1024;
 	size_t i = 0;
 
-	if (size_bytes < 1024) {
-		strbuf_appendf(sb, "%" PRIu64 " bytes", size_bytes);
+	strbuf_appendf(sb, "%" PRIu64 " bytes", size_bytes);
+	if (size_bytes < 1024)
 		return;
-	}
 	for (; size >= 1023.95 && i + 1 < ARRAY_SIZE(units); i++)
 		size /= 1024;
-	strbuf_appendf(sb, "%.1f %s", size, units[i]);
+	strbuf_appendf(sb, " (%.1f %s)", size, units[i]);
 }
 
 void wording_share(const ReportFacts *facts, uint64_t count, char text[WORDING_SHARE_MAX])

@@ -28,7 +28,7 @@ uint64_t wording_round(double value);
 /* What a status of reverse DNS means; NULL: it is none of this program's. */
 const char *wording_rdns(Span status);
 
-/* "1.2 MiB" */
+/* "512 bytes", "2417664 bytes (2.3 MiB)" */
 void wording_append_size(StrBuf *sb, uint64_t size_bytes);
 
 #define WORDING_SHARE_MAX 16

@@ -39,11 +39,16 @@ static size_t take_counts(FuzzInput *input, ReportCount *counts, size_t max)
 	return count;
 }
 
+/* Never blank. */
 static char *take_string(FuzzInput *input)
 {
 	Span name = take_name(input);
-	char *text = span_dup(name.len ? name : SPAN_LITERAL("-"));
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	char *text;
 
+	strbuf_append_char(&sb, '-');
+	strbuf_append_span(&sb, name);
+	text = strbuf_take(&sb);
 	HOLDS(text);
 	return text;
 }

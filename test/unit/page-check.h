@@ -71,7 +71,7 @@ static size_t page_name_length(Span text)
 static size_t page_tag(Span text, Span *ret_name, bool *ret_closes)
 {
 	static const char *const names[] = {"html", "head", "meta", "title", "style", "body", "div",
-		"table", "tr", "td", "h1", "h2", "span", "b", "br", "wbr", NULL};
+		"table", "tr", "td", "h1", "h2", "span", "b", "br", "wbr", "bdi", NULL};
 	static const char *const attributes[] = {"lang", "charset", "name", "content", "http-equiv",
 		"class", "style", "role", "title", "colspan", NULL};
 	size_t at = 1;
@@ -110,7 +110,7 @@ static size_t page_tag(Span text, Span *ret_name, bool *ret_closes)
 static size_t page_entity(Span text)
 {
 	static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&nbsp;",
-		"&middot;", "&emsp;", "&#9650;", "&#9660;", NULL};
+		"&middot;", "&ndash;", "&emsp;", "&#9650;", "&#9660;", NULL};
 
 	for (size_t i = 0; entities[i]; i++)
 		if (span_starts_with(text, entities[i]))

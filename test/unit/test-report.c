@@ -266,12 +266,12 @@ static void test_words(void)
 	} sizes[] = {
 		{0, "0 bytes"},
 		{1023, "1023 bytes"},
-		{1024, "1.0 KiB"},
-		{1048575, "1.0 MiB"},
-		{1048576, "1.0 MiB"},
-		{2417664, "2.3 MiB"},
-		{1ULL << 40, "1.0 TiB"},
-		{UINT64_MAX, "16777216.0 TiB"},
+		{1024, "1024 bytes (1.0 KiB)"},
+		{1048575, "1048575 bytes (1.0 MiB)"},
+		{1048576, "1048576 bytes (1.0 MiB)"},
+		{2417664, "2417664 bytes (2.3 MiB)"},
+		{1ULL << 40, "1099511627776 bytes (1.0 TiB)"},
+		{UINT64_MAX, "18446744073709551615 bytes (16777216.0 TiB)"},
 	};
 	static const struct {
 		uint64_t total, count;
@@ -364,6 +364,50 @@ static void test_pages(void)
 	}
 }
 
+/* Facts that take as many bytes as any can: what is escaped, everywhere. */
+static void fill_widest(ReportFacts *ret_facts)
+{
+	static char name[FACTS_NAME_MAX], reason[512];
+	static StatusWarning warnings[STATUS_WARNINGS_MAX];
+	Span widest = {memset(name, '"', sizeof(name)), sizeof(name)};
+
+	memset(reason, '"', sizeof(reason) - 1);
+	MUST(report_sample("hostile", ret_facts));
+	for (size_t i = 0; i < FACTS_TOP; i++) {
+		ret_facts->targets[i].user = ret_facts->targets[i].host = widest;
+		ret_facts->targets[i].country = widest;
+		ret_facts->users[i] = ret_facts->countries[i] = ret_facts->asns[i] =
+			(ReportCount){widest, UINT64_MAX - 1};
+		ret_facts->organisations[i] = ret_facts->users[i];
+		ret_facts->asn_names[i] = widest;
+	}
+	for (size_t i = 0; i < FACTS_RDNS_MAX; i++)
+		ret_facts->rdns[i] = ret_facts->users[0];
+	ret_facts->rdns_count = FACTS_RDNS_MAX;
+	for (size_t i = 0; i < FACTS_COUNTRY_CODES_MAX; i++)
+		ret_facts->new_country_codes[i] = widest;
+	for (size_t i = 0; i < ARRAY_SIZE(ret_facts->hours); i++)
+		ret_facts->hours[i] = UINT64_MAX;
+	for (size_t i = 0; i < ARRAY_SIZE(warnings); i++)
+		warnings[i] = (StatusWarning){ret_facts->now_us, "widest", reason};
+	ret_facts->warnings = warnings;
+	ret_facts->warning_count = ARRAY_SIZE(warnings);
+	ret_facts->server = ret_facts->mode = ret_facts->csv_path = reason;
+	ret_facts->attachment = reason;
+}
+
+static void test_widest(void)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT, html = STRBUF_INIT;
+	ReportFacts facts;
+
+	fill_widest(&facts);
+	MUST(!report_text(&facts, &text) && !report_html(&facts, &html));
+	check("the widest text", page_text_fault((Span){strbuf_text(&text), text.len}));
+	check("the widest HTML", page_html_fault((Span){strbuf_text(&html), html.len}));
+	tap_ok(html.len < HTML_MAX, "HTML has at most %zu bytes: %zu", HTML_MAX, html.len);
+}
+
 /* A page that fails says so, wherever it does. */
 static void test_full(void)
 {
@@ -387,6 +431,7 @@ int main(void)
 	test_changes();
 	test_words();
 	test_pages();
+	test_widest();
 	test_full();
 	return tap_done();
 }
