@@ -70,6 +70,29 @@ tap_true "no control character and no line of more than 78 columns" \
 tap_is "$(grep -cP '\x{202e}|\x1b' "$WORK/out")" 0 "no bidirectional control"
 tap_is "$(fingerprint)" "$before" "nothing has changed"
 
+# ---- the host -----------------------------------------------------------------------------------
+# Prints the server that a host of this name, with these lines in its hosts file, gives.
+server_of() { # NAME HOSTS
+	printf '%b' "$2" >"$WORK/hosts"
+	# shellcheck disable=SC2016 # the shell in there expands it
+	unshare -mu sh -c 'hostname "$1" && mount --bind "$2" /etc/hosts && exec "$3" -c "$4" report' - \
+		"$1" "$WORK/hosts" "$MLS_PROGRAM" "$WORK/conf" | sed -nE 's/^### Server: ([^ ]*) *###$/\1/p'
+}
+if unshare -mu true 2>/dev/null; then
+	while read -r name hosts expected; do
+		tap_is "$(server_of "$name" "${hosts//_/ }")" "$expected" "the host $name with $hosts is $expected"
+	done <<'X2'
+mx1.example.org 127.0.0.1_mx1.example.net\n mx1.example.org
+mx1 127.0.0.1_localhost\n mx1
+mx1 127.0.0.1_localhost\n127.0.1.1_mx1.example.org_mx1\n mx1.example.org
+mx1 192.0.2.1_other.example.org_MX1.example.com\n MX1.example.com
+mx1 127.0.0.1_mx10.example.org_mx1.\n mx1
+mx1 \xff\n\n#x mx1
+X2
+else
+	tap_skip "names of hosts" "needs root"
+fi
+
 # ---- a day --------------------------------------------------------------------------------------
 ask --date "$day"
 tap_is "$code: $(number "Total attempts (on $day|today)")" "0: 401" "--date, this day"

@@ -170,6 +170,44 @@ static const struct {
 	{-62167219200000001, "-0001-12-31 23:59", "-0001-12-31T23:59:59+00:00"},
 };
 
+static void test_parse_date(void)
+{
+	static const struct {
+		const char *text;
+		int year, month, day; /* 0: it is none */
+	} texts[] = {
+		{"2026-11-22", 2026, 11, 22},
+		{"0001-01-01", 1, 1, 1},
+		{"9999-12-31", 9999, 12, 31},
+		{"2024-02-29", 2024, 2, 29},
+		{.text = "2026-02-29"},
+		{.text = "2026-13-01"},
+		{.text = "2026-00-01"},
+		{.text = "2026-1-22"},
+		{.text = "2026-11-2"},
+		{.text = "2026-11-222"},
+		{.text = "2026/11/22"},
+		{.text = "2026-11-22 "},
+		{.text = " 026-11-22"},
+		{.text = "-026-11-22"},
+		{.text = "2026-+1-22"},
+		{.text = "yesterday!"},
+		{.text = ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		CivilTime date = {.hour = 5};
+		int r = calendar_parse_date(span_from_string(texts[i].text), &date);
+
+		tap_ok(texts[i].year
+				? !r && date.year == texts[i].year &&
+					  date.month == texts[i].month &&
+					  date.day == texts[i].day && !date.hour && !date.minute
+				: r == -EINVAL && date.hour == 5,
+			"date \"%s\"", texts[i].text);
+	}
+}
+
 int main(void)
 {
 	LocalZone zone = {0};
@@ -183,6 +221,7 @@ int main(void)
 			"%d-%d-%d", dates[i].year, dates[i].month, dates[i].day);
 	}
 
+	test_parse_date();
 	set_zone("UTC");
 	for (size_t i = 0; i < ARRAY_SIZE(extremes); i++) {
 		char minute[CALENDAR_MINUTE_MAX], iso[CALENDAR_ISO_MAX];

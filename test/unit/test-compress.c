@@ -7,19 +7,19 @@
 
 #include <pthread.h>
 
-typedef struct Packer {
+typedef struct Form {
 	const char *name;
 	void (*pack)(StrBuf *sb, const void *data, size_t len);
 	bool ignores_garbage; /* behind the last member, as its own tool does */
 	size_t magic_len;
-} Packer;
+} Form;
 
 static void pack_gzip_now(StrBuf *sb, const void *data, size_t len)
 {
 	pack_gzip(sb, data, len, 0);
 }
 
-static const Packer packers[] = {
+static const Form forms[] = {
 	{"gzip", pack_gzip_now, true, 3},
 #if HAVE_LZMA
 	{"xz", pack_xz, false, 6},
@@ -92,24 +92,24 @@ static void test_whole(Random *random)
 	static const size_t sizes[] = {0, 1, 2, 100, 65535, 65536, 65537, 1000003};
 	static const size_t steps[] = {1, 7, 4096, 65536, 1 << 20};
 
-	for (size_t p = 0; p < ARRAY_SIZE(packers); p++) {
+	for (size_t p = 0; p < ARRAY_SIZE(forms); p++) {
 		_cleanup_strbuf_ StrBuf out = STRBUF_INIT;
 		bool ok = true;
 
 		for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
 			_cleanup_strbuf_ StrBuf raw = noise(random, sizes[s]), packed = STRBUF_INIT;
 
-			packers[p].pack(&packed, raw.data, raw.len);
+			forms[p].pack(&packed, raw.data, raw.len);
 			for (size_t i = sizes[s] > 200000 ? 2 : 0; i < ARRAY_SIZE(steps); i++)
 				ok = ok && !unpack(&packed, steps[i], &out) && same(&out, &raw);
 		}
-		tap_ok(ok, "%s: all sizes in all steps", packers[p].name);
+		tap_ok(ok, "%s: all sizes in all steps", forms[p].name);
 	}
 }
 
 static void test_members(Random *random)
 {
-	for (size_t p = 0; p < ARRAY_SIZE(packers); p++) {
+	for (size_t p = 0; p < ARRAY_SIZE(forms); p++) {
 		_cleanup_strbuf_ StrBuf raw = STRBUF_INIT, packed = STRBUF_INIT, out = STRBUF_INIT;
 		int r;
 
@@ -118,15 +118,15 @@ static void test_members(Random *random)
 				noise(random, i % 3 ? random_below(random, 30000) : 0);
 
 			strbuf_append(&raw, part.data, part.len);
-			packers[p].pack(&packed, part.data, part.len);
+			forms[p].pack(&packed, part.data, part.len);
 		}
 		tap_ok(!unpack(&packed, 65536, &out) && same(&out, &raw),
 			"%s: concatenated members, empty ones among them, are one stream",
-			packers[p].name);
+			forms[p].name);
 		strbuf_append_string(&packed, "garbage");
 		r = unpack(&packed, 65536, &out);
-		if (!tap_ok(same(&out, &raw) && r == (packers[p].ignores_garbage ? 0 : -EBADMSG),
-			    "%s: garbage behind the last member", packers[p].name))
+		if (!tap_ok(same(&out, &raw) && r == (forms[p].ignores_garbage ? 0 : -EBADMSG),
+			    "%s: garbage behind the last member", forms[p].name))
 			tap_note("got %d, %zu of %zu bytes", r, out.len, raw.len);
 	}
 }
@@ -134,29 +134,29 @@ static void test_members(Random *random)
 /* Every bit of a small file changed, and the file cut at every byte. */
 static void test_damage(Random *random)
 {
-	for (size_t p = 0; p < ARRAY_SIZE(packers); p++) {
+	for (size_t p = 0; p < ARRAY_SIZE(forms); p++) {
 		_cleanup_strbuf_ StrBuf raw = noise(random, 900), packed = STRBUF_INIT,
 					out = STRBUF_INIT;
 		size_t unnoticed = 0, wrong = 0;
 
-		packers[p].pack(&packed, raw.data, raw.len);
+		forms[p].pack(&packed, raw.data, raw.len);
 		for (size_t cut = 10; cut < packed.len; cut++) {
 			StrBuf part = {packed.data, cut, 0, 0};
 
 			unnoticed += unpack(&part, 512, &out) != -EBADMSG;
 			wrong += !begins(&out, &raw);
 		}
-		tap_ok(!unnoticed, "%s: cut anywhere is noticed", packers[p].name);
-		tap_ok(!wrong, "%s: what is before the cut is right", packers[p].name);
+		tap_ok(!unnoticed, "%s: cut anywhere is noticed", forms[p].name);
+		tap_ok(!wrong, "%s: what is before the cut is right", forms[p].name);
 		unnoticed = 0;
-		for (size_t bit = packers[p].magic_len * 8; bit < packed.len * 8; bit++) {
+		for (size_t bit = forms[p].magic_len * 8; bit < packed.len * 8; bit++) {
 			packed.data[bit / 8] ^= (char)(1 << bit % 8);
 			/* A time, a flag, an operating system may change. */
 			unnoticed += !unpack(&packed, 512, &out) && !same(&out, &raw);
 			packed.data[bit / 8] ^= (char)(1 << bit % 8);
 		}
 		tap_ok(!unnoticed, "%s: a changed bit is noticed or changes nothing",
-			packers[p].name);
+			forms[p].name);
 	}
 }
 
@@ -166,20 +166,20 @@ static void test_before_damage(Random *random)
 	static const size_t from_end[] = {
 		6, 1}; /* in the last bytes of the data, and in what sums it up */
 
-	for (size_t i = 0; i < ARRAY_SIZE(packers) * ARRAY_SIZE(from_end); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(forms) * ARRAY_SIZE(from_end); i++) {
 		size_t p = i / ARRAY_SIZE(from_end), back = from_end[i % ARRAY_SIZE(from_end)];
 		_cleanup_strbuf_ StrBuf raw = noise(random, 1500000), packed = STRBUF_INIT,
 					small = STRBUF_INIT, large = STRBUF_INIT;
 		int r1, r2;
 
-		packers[p].pack(&packed, raw.data, raw.len);
+		forms[p].pack(&packed, raw.data, raw.len);
 		packed.data[packed.len - back] ^= 0x55;
 		r1 = unpack(&packed, 999, &small);
 		r2 = unpack(&packed, 1 << 20, &large);
 		if (!tap_ok(r1 == -EBADMSG && r2 == -EBADMSG && same(&small, &large) &&
 				    begins(&small, &raw) && small.len > 1000000,
 			    "%s: all before the damage is there, in small and in large steps",
-			    packers[p].name))
+			    forms[p].name))
 			tap_note("%d: %zu, %d: %zu of %zu", r1, small.len, r2, large.len, raw.len);
 	}
 }
@@ -234,8 +234,8 @@ static void test_pipe(Random *random)
 {
 	static const size_t steps[] = {1, 3, 5000};
 
-	for (size_t p = 0; p <= ARRAY_SIZE(packers); p++) {
-		const char *name = p < ARRAY_SIZE(packers) ? packers[p].name : "plain";
+	for (size_t p = 0; p <= ARRAY_SIZE(forms); p++) {
+		const char *name = p < ARRAY_SIZE(forms) ? forms[p].name : "plain";
 		bool ok = true;
 
 		for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -245,8 +245,8 @@ static void test_pipe(Random *random)
 			int ends[2];
 			Feed feed;
 
-			if (p < ARRAY_SIZE(packers))
-				packers[p].pack(&packed, raw.data, raw.len);
+			if (p < ARRAY_SIZE(forms))
+				forms[p].pack(&packed, raw.data, raw.len);
 			else
 				strbuf_append(&packed, raw.data, raw.len);
 			MUST(!pipe2(ends, O_CLOEXEC));
@@ -336,6 +336,49 @@ static void test_written(void)
 	tap_ok(reader_written_us(piped, now_us) == now_us, "written: a pipe, now");
 }
 
+/* What packer_add() gets in pieces comes out of a reader, and is always the same. */
+static void test_packer(Random *random)
+{
+	static const size_t sizes[] = {0, 1, 100, 65536, 1000003};
+	static const size_t steps[] = {1, 7, 4096, 65536, 1 << 20};
+
+	for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+		_cleanup_strbuf_ StrBuf raw = noise(random, sizes[s]), first = STRBUF_INIT;
+		bool ok = true, same_bytes = true;
+
+		for (size_t i = sizes[s] > 200000 ? 2 : 0; i < ARRAY_SIZE(steps); i++) {
+			_cleanup_strbuf_ StrBuf packed = STRBUF_INIT, out = STRBUF_INIT;
+			_cleanup_(packer_freep) Packer *packer = NULL;
+
+			MUST(!packer_new(&packed, &packer));
+			for (size_t at = 0; at < raw.len; at += steps[i])
+				ok = ok &&
+				     !packer_add(packer,
+					     (Span){raw.data + at, MIN(steps[i], raw.len - at)});
+			ok = ok && !packer_end(packer) && !unpack(&packed, 65536, &out) &&
+			     same(&out, &raw);
+			if (!first.len)
+				strbuf_append(&first, packed.data, packed.len);
+			same_bytes = same_bytes && same(&packed, &first);
+		}
+		tap_ok(ok && same_bytes, "packed: %zu bytes in all steps", sizes[s]);
+		tap_ok(sizes[s] < 100 || first.len < raw.len, "packed: %zu bytes become %zu",
+			raw.len, first.len);
+	}
+}
+
+/* A packer that was not ended, or that has no room, leaves nothing behind. */
+static void test_packer_stops(void)
+{
+	_cleanup_strbuf_ StrBuf packed = STRBUF_INIT;
+	_cleanup_(packer_freep) Packer *packer = NULL;
+
+	MUST(!packer_new(&packed, &packer));
+	tap_ok(!packer_add(packer, SPAN_LITERAL("some bytes")), "packed: some bytes, and no end");
+	packed.error = -EFBIG;
+	tap_ok(packer_end(packer) == -EFBIG, "packed: no room for the rest");
+}
+
 int main(void)
 {
 	Random random = random_seeded();
@@ -350,5 +393,7 @@ int main(void)
 	test_skip();
 	test_failures();
 	test_written();
+	test_packer(&random);
+	test_packer_stops();
 	return tap_done();
 }
