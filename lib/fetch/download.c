@@ -2,6 +2,7 @@
 #include "fetch/download.h"
 
 #include "base/file.h"
+#include "base/libcurl.h"
 #include "base/strbuf.h"
 #include "build-config.h"
 #include "fetch/download-disk.h"
@@ -10,7 +11,6 @@
 /* CURLOPT_PROTOCOLS works with every libcurl, the one that replaces it does not. */
 #define CURL_DISABLE_DEPRECATION
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <strings.h>
@@ -66,11 +66,7 @@ static uint64_t now_ms(void)
 
 static int load(Api *api, Why *ret_why)
 {
-	static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-	const struct {
-		const char *name;
-		void *place;
-	} functions[] = {
+	const LibcurlFunction functions[] = {
 		{"curl_global_init", &api->global_init},
 		{"curl_global_cleanup", &api->global_cleanup},
 		{"curl_easy_init", &api->easy_init},
@@ -83,28 +79,8 @@ static int load(Api *api, Why *ret_why)
 		{"curl_slist_append", &api->slist_append},
 		{"curl_slist_free_all", &api->slist_free_all},
 	};
-	void *library = NULL;
 
-	/* It is never unloaded: TLS libraries leave handlers for the end of the process behind. */
-	for (size_t i = 0; i < ARRAY_SIZE(names) && !library; i++)
-		library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-	if (!library) {
-		why_set(ret_why,
-			"downloads need libcurl, which is not installed (package libcurl4, on "
-			"some systems libcurl)");
-		return -ENOENT;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-		void *function = dlsym(library, functions[i].name);
-
-		if (!function) {
-			why_set(ret_why, "the libcurl that is installed lacks %s",
-				functions[i].name);
-			return -ENOENT;
-		}
-		memcpy(functions[i].place, &function, sizeof(function));
-	}
-	return 0;
+	return libcurl_load(functions, ARRAY_SIZE(functions), "downloads need", ret_why);
 }
 
 int downloader_new(Downloader **ret_downloader)
