@@ -10,9 +10,7 @@
 
 #define TYPE_MAX 100
 
-/*
- * ---- what may stand in a header as it is -------------------------------------------------------
- */
+/* ---- what may stand in a header as it is ----------------------------------------------------- */
 
 static bool is_visible(const char *text, const char *but)
 {
@@ -58,9 +56,7 @@ static bool is_sound(const Message *message)
 	return message->subject.len <= MESSAGE_SUBJECT_MAX && is_message_id(message->message_id);
 }
 
-/*
- * ---- the header --------------------------------------------------------------------------------
- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 static void append_from(StrBuf *sb, const Message *message)
 {
@@ -114,9 +110,7 @@ static void append_header(StrBuf *sb, const Message *message)
 	strbuf_append_string(sb, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
 }
 
-/*
- * ---- the body ----------------------------------------------------------------------------------
- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static void append_text_part(StrBuf *sb, const char *boundary, const char *subtype, Span text)
 {

@@ -9,9 +9,7 @@
 
 static const char hex[] = "0123456789ABCDEF";
 
-/*
- * ---- bodies ------------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 /* The length of the character at the start of text; a byte that is none counts as one. */
 static size_t char_length(Span text)
@@ -117,9 +115,7 @@ void mime_append_base64(StrBuf *sb, Span bytes)
 	}
 }
 
-/*
- * ---- headers -----------------------------------------------------------------------------------
- */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 static bool is_safe(uint32_t cp)
 {
