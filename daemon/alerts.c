@@ -7,6 +7,10 @@
 
 #include <inttypes.h>
 
+#define END_SLACK_US \
+	((int64_t)60 * 1000000) /* what a service commits last is about as old as its last status */
+#define SILENCE_US ((int64_t)24 * 3600 * 1000000)
+
 void alerts_done(Alerts *alerts)
 {
 	for (size_t i = 0; i < 2 * alerts->count; i++)
@@ -47,23 +51,28 @@ void alerts_add(Alerts *alerts, int64_t since_us, const char *key, const char *f
 
 /* ---- the service ---------------------------------------------------------------------------- */
 
-static void add_absence(Alerts *alerts, const Status *status)
+static void add_absence(Alerts *alerts, int64_t since_us, bool stopped)
 {
 	char at[CALENDAR_MINUTE_MAX];
 	LocalZone zone = {0};
 
-	(void)calendar_format_minute(
-		&zone, status->stopped_us ? status->stopped_us : status->written_us, at);
-	if (status->stopped_us)
-		alerts_add(alerts, status->stopped_us, "service",
-			"the service is not running since it was stopped %s: what was logged "
-			"since then is not in this report",
-			at);
-	else
-		alerts_add(alerts, status->written_us, "service",
-			"the service is not running, it ended unexpectedly and was last heard of "
-			"%s: what was logged since then is not in this report",
-			at);
+	(void)calendar_format_minute(&zone, since_us, at);
+	alerts_add(alerts, since_us, "service",
+		"the service is not running: %s %s; what was logged since then is not in this "
+		"report",
+		stopped ? "it was stopped" : "it ended unexpectedly and was last heard of", at);
+}
+
+static void add_silence(Alerts *alerts, int64_t checkpoint_us)
+{
+	char at[CALENDAR_MINUTE_MAX];
+	LocalZone zone = {0};
+
+	(void)calendar_format_minute(&zone, checkpoint_us, at);
+	alerts_add(alerts, checkpoint_us, "checkpoint",
+		"nothing was read since %s: no service is running; what was logged since then is "
+		"not in this report",
+		at);
 }
 
 /* Without a service that looks at them. */
@@ -115,16 +124,17 @@ static void add_status(Alerts *alerts, const Status *status, bool running)
 			status->more_warnings);
 }
 
-void alerts_add_service(
-	Alerts *alerts, const Config *config, int64_t now_us, ServiceState *ret_state)
+void alerts_add_service(Alerts *alerts, const Config *config, int64_t checkpoint_us, int64_t now_us,
+	ServiceState *ret_state)
 {
 	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, "status");
 	_cleanup_status_ Status status = STATUS_INIT;
 	bool running = false;
+	int64_t end_us = 0;
 	Why why = {""};
 	int r = path ? status_read(path, &status, &running, &why) : -ENOMEM;
 
-	*ret_state = (ServiceState){.known = !r, .running = !r && running};
+	*ret_state = (ServiceState){0};
 	if (r == -ENOMEM) {
 		alerts->error = r;
 		return;
@@ -133,13 +143,15 @@ void alerts_add_service(
 		alerts_add(alerts, now_us, "status", "%s: %s", path,
 			*why.text ? why.text : strerror(-r));
 	if (!r && !running)
-		add_absence(alerts, &status);
+		end_us = status.stopped_us ? status.stopped_us : status.written_us;
+	if (!r && !running && checkpoint_us <= end_us + END_SLACK_US)
+		add_absence(alerts, end_us, status.stopped_us);
+	else if (!running && now_us - checkpoint_us > SILENCE_US)
+		add_silence(alerts, checkpoint_us);
 	if (!r)
 		add_status(alerts, &status, running);
 	if (!running)
 		add_old_databases(alerts, config, now_us);
-	if (!r)
-		ret_state->heard_us = running             ? now_us
-				      : status.stopped_us ? status.stopped_us
-							  : status.committed_us;
+	ret_state->running = running;
+	ret_state->heard_us = running ? now_us : status.stopped_us;
 }

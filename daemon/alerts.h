@@ -26,14 +26,14 @@ void alerts_add(Alerts *alerts, int64_t since_us, const char *key, const char *f
 
 /* What the service was when it was looked at. */
 typedef struct ServiceState {
-	bool known;       /* one has run here */
-	bool running;     /* and does */
-	int64_t heard_us; /* when it was last alive; now, when it runs */
+	bool running;
+	int64_t heard_us; /* until when it is known to have read all; 0: not known */
 } ServiceState;
 
 /*
- * Adds the warnings of the status file; first that a service that ran does not run any more. Without one that runs, databases that are old,
- * as their image says. A status file that can't be read is a warning, too.
+ * Adds the warnings of the status file; first that a service that ran does not run any more, unless the checkpoint is newer (then somebody
+ * calls extract), or that nothing was read for a day. Without one that runs, databases that are old, as their image says. A status file that
+ * can't be read is a warning, too.
  */
-void alerts_add_service(
-	Alerts *alerts, const Config *config, int64_t now_us, ServiceState *ret_state);
+void alerts_add_service(Alerts *alerts, const Config *config, int64_t checkpoint_us, int64_t now_us,
+	ServiceState *ret_state);

@@ -523,10 +523,6 @@ int gather_new(
 	gather->options = options;
 	gather->facts.day_before = -1;
 	gather->facts.week_mean = -1;
-	if (!options->until) {
-		alerts_add_service(&gather->alerts, config, options->now_us, &gather->service);
-		add_failures(gather);
-	}
 	r = prepare(gather, ret_why);
 	if (!r)
 		r = csvreader_open(config->paths.state_dir,
@@ -534,6 +530,11 @@ int gather_new(
 	if (r)
 		return r < 0 ? r : GATHER_NOTHING;
 	checkpoint = csvreader_checkpoint(reader);
+	if (!options->until) {
+		alerts_add_service(&gather->alerts, config, checkpoint->written_us, options->now_us,
+			&gather->service);
+		add_failures(gather);
+	}
 	gather->server = hostname_dup();
 	gather->mode = mode_dup(config, checkpoint->source);
 	gather->csv_path =

@@ -559,15 +559,31 @@ static void test_service(void)
 	write_status(&status, &lock_fd);
 	(void)close(lock_fd);
 	check("one that ended otherwise", &new_rows,
-		"total=1 skipped=0 2025-05-17 whole from=-1h until=2h 0/0/0 csv=1 !service "
+		"total=1 skipped=0 2025-05-17 whole from=-1h until=1h 0/0/0 csv=1 !service "
 		"!missing:/l",
 		NULL);
+	committed_us = MAY_17 + 17 * HOUR_US;
+	commit(77, 1, 0);
+	check("after which extract was called", &new_rows,
+		"total=1 skipped=0 2025-05-17 whole from=-1h until=17h 0/0/0 csv=1 !missing:/l",
+		NULL);
+	committed_us = MAY_17 + HOUR_US;
+	commit(77, 1, 0);
 	pid = scratch_hold(hold_status, &status);
 	check("one that runs", &new_rows,
 		"total=1 skipped=0 2025-05-17 whole from=-1h until=20h 0/0/0 csv=1 !paused "
 		"!old:country !missing:/l",
 		NULL);
 	scratch_let_go(pid);
+	MUST(!unlink("state/status"));
+	committed_us = NOW_US - 24 * HOUR_US;
+	commit(77, 1, 0);
+	check("none at all, and extract a day ago", &new_rows,
+		"total=1 skipped=0 2025-05-16 from=-1h until=-4h 0/0/0 csv=1", NULL);
+	committed_us--;
+	commit(77, 1, 0);
+	check("or longer", &new_rows,
+		"total=1 skipped=0 2025-05-16 from=-1h until=-4h 0/0/0 csv=1 !checkpoint", NULL);
 	committed_us = NOW_US - HOUR_US;
 }
 
@@ -596,8 +612,11 @@ static void test_failures(void)
 	check("that have failed", &new_rows,
 		"total=0 skipped=0 2025-05-17 whole from=-1h until=19h 0/0/0 csv=0 !report-failed",
 		&gather);
-	if (gather)
-		tap_note("%s", gather_facts(gather)->warnings[0].text);
+	tap_ok(gather && gather_facts(gather)->warning_count &&
+			strstr(gather_facts(gather)->warnings[0].text,
+				"2 reports could not be sent; the last: ") ==
+				gather_facts(gather)->warnings[0].text,
+		"and how many");
 }
 
 int main(void)
