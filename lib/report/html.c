@@ -555,8 +555,12 @@ static void put_rdns(Writer *w)
 	}
 	put(w, "</table>\n");
 	markup_open(w->sb, "div", LOOK_MUTED, "font-size:13px;line-height:20px;padding-top:6px");
-	put_number(w, facts->rdns_failures);
-	put(w, " in all</div>");
+	if (facts->rdns_failures) {
+		put_number(w, facts->rdns_failures);
+		put(w, " in all</div>");
+	} else {
+		put(w, "None</div>");
+	}
 	end_part(w);
 }
 

@@ -195,7 +195,7 @@ static void append_new_countries(Writer *w)
 		if (name)
 			strbuf_append_string(&names, name);
 		else
-			strbuf_append_span(&names, code);
+			strbuf_append_span(&names, shown(code));
 	}
 	strbuf_append_string(&names, count < w->facts->new_countries ? ", ..." : "");
 	strbuf_append_string(w->sb, count ? "   " : "\n");
@@ -298,14 +298,14 @@ static void share_room(size_t room, size_t *first, size_t *second)
 		*second = room / 2, *first = room - room / 2;
 }
 
-/* An address whole, and of the host's name what then fits. */
+/* An address whole, and of the host's name what then fits; nothing where that would tell nothing. */
 static void append_place(StrBuf *sb, const ReportTarget *target, size_t ip, size_t columns)
 {
-	size_t width = display_width(shown(target->ip));
+	size_t width = display_width(shown(target->ip)), host = display_width(shown(target->host));
 
 	ip = MIN(MAX(ip, width), columns);
 	append_cell(sb, shown(target->ip), ip);
-	if (columns - ip < GAP + HOST_MIN) {
+	if (columns - ip < GAP + MIN(host, (size_t)HOST_MIN)) {
 		append_blanks(sb, columns - ip);
 		return;
 	}
