@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "daemon/config-mistakes.h"
 #include "daemon/config-option.h"
+#include "report/transport.h"
 #include "source/globs.h"
 #include "source/siblings.h"
 #include "state/bookmark.h"
@@ -96,6 +97,23 @@ static void check_log_file(Checker *checker, const char *path)
 		fault = find_directory_fault(dir);
 	if (fault)
 		add(checker, "general", "log_file", path, fault);
+}
+
+/* What a report can't be sent without. */
+static void check_report(Checker *checker)
+{
+	const Config *config = checker->config;
+	const char *password = config->report.smtp_password_file;
+	const char *program = config->report.sendmail_path, *fault;
+	Why why = {""};
+
+	if (config->report.transport == REPORT_SENDMAIL) {
+		fault = find_access_fault(program, X_OK);
+		if (fault)
+			add(checker, "report", "sendmail_path", program, fault);
+	} else if (*password && transport_check_password_file(password, &why) < 0) {
+		add(checker, "report", "smtp_password_file", password, why.text);
+	}
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -255,6 +273,7 @@ int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_not
 	check_readable(&checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,
 		"is not there; networks and organisations stay unknown");
 	check_log_file(&checker, config->general.log_file);
+	check_report(&checker);
 	check_distinct(&checker, csv, FILE_CSV);
 	return checker_end(&checker, ret_errors, ret_notes);
 }

@@ -80,7 +80,7 @@ const ConfigOption config_options[] = {
 	{"report", "transport", CONFIG_CHOICE, FIELD(report.transport), "smtp",
 		.choices = report_transports,
 		.help = "How it is sent: \"smtp\" (to smtp_url) or \"sendmail\" (the program)."},
-	{"report", "smtp_url", CONFIG_TEXT, FIELD(report.smtp_url), "smtp://localhost:25",
+	{"report", "smtp_url", CONFIG_SMTP_URL, FIELD(report.smtp_url), "smtp://localhost:25",
 		.help = "The mail server, such as \"smtps://mail.example.org:465\"."},
 	{"report", "smtp_user", CONFIG_TEXT, FIELD(report.smtp_user), "",
 		.help = "The user that it is told; \"\" is none."},

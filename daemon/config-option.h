@@ -21,6 +21,7 @@ typedef enum ConfigType {
 	CONFIG_URLS,      /* char **, a string or a list of strings; "" and [] are none */
 	CONFIG_ADDRESS,   /* char *, of mail; "" is none */
 	CONFIG_ADDRESSES, /* char **, a string or a list of strings; "" and [] are none */
+	CONFIG_SMTP_URL,  /* char *, of a mail server */
 	CONFIG_SCHEDULE,  /* char *, a calendar expression; "" and "off" are never */
 	CONFIG_LOG_LEVEL, /* int, a LogLevel */
 	CONFIG_CHOICE,    /* int, which of choices */

@@ -11,6 +11,7 @@
 #include "fetch/url.h"
 #include "report/address.h"
 #include "report/letter.h"
+#include "report/transport.h"
 
 static void *field_of(const ConfigOption *option, Config *config)
 {
@@ -34,6 +35,7 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	switch (option->type) {
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
+	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: {
@@ -164,6 +166,7 @@ static int wants(const ConfigOption *option, Why *ret_why)
 		break;
 	case CONFIG_TEXT: why_set(ret_why, "wants a string, text in quotes"); break;
 	case CONFIG_ADDRESS:
+	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
 	case CONFIG_PATH: why_set(ret_why, "wants a string such as \"%s\"", example); break;
 	}
@@ -324,6 +327,16 @@ static int check_mail_address(const char *address, Why *ret_why)
 	return -EINVAL;
 }
 
+static int check_smtp_url(const char *url, Why *ret_why)
+{
+	Why why;
+
+	if (!transport_check_url(url, &why))
+		return 0;
+	why_set(ret_why, "\"%.200s\" %s", url, why.text);
+	return -EINVAL;
+}
+
 static int set_text(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
@@ -338,6 +351,8 @@ static int set_text(
 		r = check_text(text, ret_why);
 	else if (option->type == CONFIG_ADDRESS && *text)
 		r = check_mail_address(text, ret_why);
+	else if (option->type == CONFIG_SMTP_URL)
+		r = check_smtp_url(text, ret_why);
 	else if (option->type == CONFIG_FILE_NAME)
 		r = check_file_name(text, ret_why);
 	else if (option->type == CONFIG_SCHEDULE)
@@ -437,6 +452,7 @@ int config_option_set(
 	case CONFIG_ADDRESSES: return set_list(option, config, value, ret_why);
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
+	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: return set_text(option, config, value, ret_why);
@@ -521,6 +537,7 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_CHOICE: append_quoted(option->choices[*(const int *)field], sb); break;
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
+	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;

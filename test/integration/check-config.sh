@@ -48,6 +48,26 @@ config 'dns: { servers = "127.0.0.1:70000"; };'
 check
 tap_is "$status|${err%\'*}" "78|conf:3: dns.servers: '127.0.0.1:70000" "name servers are checked"
 
+# what a report needs to be sent
+while IFS='|' read -r options status_expected err_expected; do
+	rm -f "$WORK/password" "$WORK/sendmail"
+	(umask 077 && echo secret >"$WORK/password" && echo >"$WORK/sendmail")
+	[[ $options != *open* ]] || chmod 644 "$WORK/password"
+	[[ $options != *runs* ]] || chmod 700 "$WORK/sendmail"
+	options=${options#* }
+	config "report: { ${options//WORK/$WORK} };"
+	check
+	tap_is "$status|$err" "$status_expected|$err_expected" "report: $options"
+done <<'X'
+- smtp_user = "u"; smtp_password_file = "WORK/password";|0|
+open smtp_user = "u"; smtp_password_file = "WORK/password";|78|conf:3: report.smtp_password_file: password: can be read by everybody on this host (chmod o= would change that)
+- smtp_user = "u"; smtp_password_file = "WORK/none";|78|conf:3: report.smtp_password_file: none: No such file or directory
+- transport = "sendmail"; sendmail_path = "WORK/none";|78|conf:3: report.sendmail_path: none: No such file or directory
+- transport = "sendmail"; sendmail_path = "WORK/sendmail";|78|conf:3: report.sendmail_path: sendmail: Permission denied
+runs transport = "sendmail"; sendmail_path = "WORK/sendmail";|0|
+- sendmail_path = "WORK/none";|0|
+X
+
 # update-db would put what it fetches in the place of another file
 printf '1.0.0.0,1.0.0.255,AU\n' >"$WORK/new.csv"
 echo rows >"$WORK/csv/maillogsentinel.csv"

@@ -195,7 +195,14 @@ static const struct {
 		"report: { subject_prefix = \"a\\n\";\nsmtp_user = \"\xff\";\nsmtp_url = "
 		"\"\xc2\x9b\"; };",
 		"1: report.subject_prefix: holds a control character\n2: report.smtp_user: is not "
-		"UTF-8\n3: report.smtp_url: holds a control character"},
+		"UTF-8\n3: report.smtp_url: \"\\xc2\\x9b\" does not begin with smtp://, "
+		"smtp+starttls:// or smtps://"},
+	{"a URL of no mail server", "report: { smtp_url = \"https://example.org\"; };",
+		"1: report.smtp_url: \"https://example.org\" does not begin with smtp://, "
+		"smtp+starttls:// or smtps://"},
+	{"mail server that is none", "report: { smtp_url = \"\"; };",
+		"1: report.smtp_url: \"\" does not begin with smtp://, smtp+starttls:// or "
+		"smtps://"},
 	{"a user without a password", "report: {\nsmtp_user = \"u\"; };",
 		"2: report.smtp_user: is of no use without report.smtp_password_file"},
 	{"a password without a user", "report: {\nsmtp_password_file = \"/p\"; };",
@@ -354,6 +361,8 @@ static const struct {
 	{"report", "subject_prefix", "\"\"", "\"\""},
 	{"report", "subject_prefix", "\"[\xc3\xa9]\"", "\"[\xc3\xa9]\""},
 	{"report", "transport", "\"sendmail\"", "\"sendmail\""},
+	{"report", "smtp_url", "\"smtp+starttls://mail.example.org:2525/x.example.org\"",
+		"\"smtp+starttls://mail.example.org:2525/x.example.org\""},
 	{"report", "attach", "\"none\"", "\"none\""},
 	{"report", "max_attachment", "4096", "\"4 KiB\""},
 	{"report", "when_empty", "\"skip\"", "\"skip\""},
