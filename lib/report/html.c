@@ -88,7 +88,7 @@ static void end_part(Writer *w)
 static void put_heading(Writer *w, const char *title)
 {
 	markup_open(w->sb, "h2", LOOK_TEXT,
-		"margin:0 0 8px;font-size:16px;line-height:22px;font-weight:650");
+		"margin:0 0 8px;font-size:16px;line-height:22px;font-weight:700");
 	put(w, title);
 	put(w, "</h2>\n");
 }
@@ -162,7 +162,7 @@ static void put_band(Writer *w)
 	markup_open(w->sb, "td", LOOK_BAND, "padding:20px 32px;" BREAKING);
 	markup_open(w->sb, "div", LOOK_FAINT, "font-size:13px;line-height:20px");
 	put(w, "MailLogSentinel</div>\n"
-	       "<h1 style=\"margin:0;font-size:21px;line-height:28px;font-weight:650\">");
+	       "<h1 style=\"margin:0;font-size:21px;line-height:28px;font-weight:700\">");
 	put_string(w, w->facts->server, NAME_COLUMNS);
 	put(w, "</h1>\n");
 	markup_open(w->sb, "div", LOOK_FAINT, "font-size:13px;line-height:20px");
@@ -282,7 +282,7 @@ static void begin_tile(Writer *w, const char *label, const uint64_t *number, Loo
 {
 	markup_open(w->sb, "td", LOOK_TILE,
 		"padding:10px 14px;vertical-align:top;border-radius:8px;" BREAKING);
-	markup_open(w->sb, "div", look, "font-size:22px;line-height:28px;font-weight:650");
+	markup_open(w->sb, "div", look, "font-size:22px;line-height:28px;font-weight:700");
 	if (number)
 		put_number(w, *number);
 	else
