@@ -6,6 +6,7 @@
 #include "daemon/gather.h"
 
 #include "base/hash.h"
+#include "random.h"
 #include "report/spool.h"
 #include "scratch.h"
 #include "state/checkpoint.h"
@@ -619,8 +620,101 @@ static void test_failures(void)
 		"and how many");
 }
 
+/* Commits what is in the CSV; before that, when it is to be rotated, what is in it becomes the last file before. */
+static void commit_on(Checkpoint *cp, bool rotate)
+{
+	_cleanup_close_ int fd = -1;
+	FileMark mark;
+
+	if (rotate) {
+		_cleanup_close_ int old = open(CSV, O_RDONLY | O_CLOEXEC);
+
+		MUST(old >= 0 && !mark_from_fd(old, size_of(CSV), &mark));
+		MUST(!checkpoint_push_csv(cp, &mark, 0));
+		scratch_run("mv %s %s.%d", CSV, CSV, (int)cp->csv_number);
+		scratch_write(CSV, csv_header().data, csv_header().len);
+	}
+	fd = open(CSV, O_RDONLY | O_CLOEXEC);
+	MUST(fd >= 0 && !mark_from_fd(fd, size_of(CSV), &cp->csv));
+	MUST(!checkpoint_save("state/state.offset", cp));
+}
+
+/*
+ * Rows come, are committed, rotated and reported in any order, and now and then a crash loses the bookmark that belongs to a report that was spooled:
+ * all reports together have each row once.
+ */
+static void test_exactly_once(Random *random)
+{
+	GatherOptions options = {.now_us = NOW_US, .with_attachment = true};
+	_cleanup_checkpoint_ Checkpoint cp = CHECKPOINT_INIT;
+	_cleanup_strbuf_ StrBuf reported = STRBUF_INIT, written = STRBUF_INIT,
+				payload = STRBUF_INIT;
+	_cleanup_strbuf_ StrBuf expected = STRBUF_INIT;
+	_cleanup_(gather_freep) Gather *all = NULL;
+	Bookmark end;
+	unsigned rotations = 0, reports = 0, adoptions = 0;
+	uint64_t total = 0;
+	bool ok = true;
+
+	set_up();
+	configure("max_attachment = \"40 MiB\";");
+	MUST(asprintf(&cp.csv_path, "%s/%s", base, CSV) > 0);
+	cp.csv_series = 77;
+	cp.written_us = NOW_US;
+	commit_on(&cp, false);
+	for (unsigned i = 0; i < 400 && ok; i++) {
+		_cleanup_(gather_freep) Gather *gather = NULL;
+		_cleanup_strbuf_ StrBuf row = STRBUF_INIT;
+		const char *name, *type;
+		Span bytes;
+
+		strbuf_appendf(&row,
+			"srv,\"2025-05-%02u 12:05\",192.0.%u.1,u%u,null,Errno 1,US,565,\"xy\"\n",
+			1 + i / 25, i % 40, i);
+		scratch_append(CSV, row.data, row.len);
+		strbuf_append(&written, row.data, row.len);
+		if (random_below(random, 3) && i < 399)
+			continue;
+		commit_on(&cp, !random_below(random, 6) && ++rotations);
+		if (random_below(random, 3) && i < 399)
+			continue;
+		MUST(!gather_new(config, &options, &gather, NULL));
+		reports++;
+		total += gather_facts(gather)->total;
+		if (gather_attachment(gather, &name, &type, &bytes))
+			strbuf_append(&reported, bytes.data + csv_header().len,
+				bytes.len - csv_header().len);
+		ok = !gather_facts(gather)->warning_count;
+		end = *gather_end(gather);
+		if (!random_below(random, 4)) {
+			/* It was spooled, but the bookmark was not moved; meanwhile there is more. */
+			GatherOptions again = {.now_us = NOW_US, .until = &end.place};
+			_cleanup_(gather_freep) Gather *adopted = NULL;
+
+			scratch_append(CSV, "srv,\"2025-05-17 12:05\",192.0.2.1,", 33);
+			MUST(!gather_new(config, &again, &adopted, NULL));
+			MUST(!truncate(CSV, (off_t)cp.csv.offset));
+			save(adopted, NOW_US);
+			adoptions++;
+		} else {
+			save(gather, NOW_US);
+		}
+	}
+	tap_ok(ok && total == 400 && reported.len == written.len &&
+			!memcmp(reported.data, written.data, written.len),
+		"%u reports over %u rotations and %u crashes have each row once", reports,
+		rotations, adoptions);
+	MUST(!bookmark_load(config->paths.state_dir, "report", &end, &payload, NULL));
+	MUST(!unlink("state/report.offset") && !gather_new(config, &options, &all, NULL));
+	gather_payload(all, &expected);
+	tap_ok(payload.len == expected.len && !memcmp(payload.data, expected.data, payload.len),
+		"their history is that of one report of all");
+}
+
 int main(void)
 {
+	Random random = random_seeded();
+
 	MUST(!setenv("TZ", "UTC0", 1));
 	scratch_enter();
 	MUST(getcwd(base, sizeof(base)));
@@ -632,6 +726,7 @@ int main(void)
 	test_started_over();
 	test_service();
 	test_failures();
+	test_exactly_once(&random);
 	config_free(config);
 	return tap_done();
 }
