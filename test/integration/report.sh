@@ -138,6 +138,22 @@ echo x >>"$WORK/state/state.offset"
 ask
 tap_is "$code: $said" "1: maillogsentinel: $WORK/state/state.offset: torn or changed: its checksum is wrong" "a torn checkpoint"
 
+# ---- databases that are old, without a service that says so -------------------------------------
+rm -rf "$WORK/csv" "$WORK/state"
+mkdir -p "$WORK/csv" "$WORK/state/db"
+printf '203.0.0.0,203.0.255.255,DE\n' >"$WORK/country.csv"
+printf '203.0.0.0,203.0.255.255,64500,Example\n' >"$WORK/asn.csv"
+touch -d '60 days ago' "$WORK/country.csv"
+{
+	cat "$WORK/conf"
+	echo "geolocation: { country_db_path = \"$WORK/country.csv\"; }; ASN_ASO: { asn_db_path = \"$WORK/asn.csv\"; };"
+} >"$WORK/conf.db"
+"$MLS_PROGRAM" -c "$WORK/conf.db" extract 2>"$WORK/err" || tap_note <"$WORK/err"
+"$MLS_PROGRAM" -c "$WORK/conf.db" report >"$WORK/out" 2>"$WORK/errors"
+tap_is "$? $(grep -c '^1 WARNING' "$WORK/out") $(tr -d '\n' <"$WORK/out" | grep -cE 'country.csv: what it says of  *countries is of ')" "0 1 1" \
+	"the old one is the one warning" || tap_note <"$WORK/out"
+tap_is "$(grep -cE '^ 1\. (DE +Germany|64500 +Example) +400 ' "$WORK/out")" 2 "their countries and networks are in the report" || tap_note <"$WORK/out"
+
 # ---- beside a service that writes, and is rotated ------------------------------------------------
 rm -rf "$WORK/csv" "$WORK/state" "$LOG"
 mkdir "$WORK/csv" "$WORK/state"
