@@ -7,7 +7,9 @@
 . "$(dirname "$0")/../tap.sh"
 # shellcheck source=test/integration/service.sh
 . "$ROOT/test/integration/service.sh"
-export TZ=UTC
+# a zone where it is noon: no day ends meanwhile
+export TZ
+TZ=NOON$(printf '%+d' $((10#$(date -u +%H) - 12)))
 LOG=$WORK/mail.log
 mkdir "$WORK/csv" "$WORK/state"
 cat >"$WORK/conf" <<X2
@@ -38,16 +40,16 @@ ask more
 tap_is "$code" 2 "an argument"
 
 # ---- numbers ------------------------------------------------------------------------------------
-day=$(date +%F)
+day=$(date +%F) zone=$(date +%:z)
 {
 	for i in $(seq 400); do
-		printf '%sT%02d:%02d:07+00:00 mx1 postfix/smtpd[9]: warning: unknown[203.0.%d.%d]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=user%d\n' \
-			"$day" 0 $((i * 60 / 401)) $((i % 7)) $((i % 31)) $((i * i % 23))
+		printf '%sT%02d:%02d:07%s mx1 postfix/smtpd[9]: warning: unknown[203.0.%d.%d]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=user%d\n' \
+			"$day" 0 $((i * 60 / 401)) "$zone" $((i % 7)) $((i % 31)) $((i * i % 23))
 	done
-	printf '%sT00:59:59+00:00 mx1 postfix/smtpd[9]: warning: unknown[198.51.100.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' \
-		"$day" $'<b>\xe2\x80\xaeevil</b>\x1b[31m\xff'
-	printf '%sT00:59:59+00:00 mx1 postfix/smtpd[9]: 4Yc1: client=unknown[192.0.2.1], sasl_method=PLAIN, sasl_username=alice\n' "$day"
-	printf '%sT00:59:59+00:00 mx1 postfix/smtpd[9]: warning: unknown[198.51.100.1]: SASL PLAIN authentication failed: Connection lost to authentication server\n' "$day"
+	printf '%sT00:59:59%s mx1 postfix/smtpd[9]: warning: unknown[198.51.100.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' \
+		"$day" "$zone" $'<b>\xe2\x80\xaeevil</b>\x1b[31m\xff'
+	printf '%sT00:59:59%s mx1 postfix/smtpd[9]: 4Yc1: client=unknown[192.0.2.1], sasl_method=PLAIN, sasl_username=alice\n' "$day" "$zone"
+	printf '%sT00:59:59%s mx1 postfix/smtpd[9]: warning: unknown[198.51.100.1]: SASL PLAIN authentication failed: Connection lost to authentication server\n' "$day" "$zone"
 } >"$LOG"
 "$MLS_PROGRAM" -c "$WORK/conf" extract 2>"$WORK/err" || tap_note <"$WORK/err"
 before=$(fingerprint)
