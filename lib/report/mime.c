@@ -290,7 +290,8 @@ void mime_append_parameter(StrBuf *sb, const char *name, Span value)
 		sb->error = sb->error ? sb->error : strbuf_error(&clean);
 	safe = (Span){strbuf_text(&clean), clean.len};
 	strbuf_appendf(sb, ";\r\n %s", name);
-	if (is_ascii(safe)) {
+	/* Some read encoded words here, too. */
+	if (is_ascii(safe) && !strstr(strbuf_text(&clean), "=?")) {
 		strbuf_append_char(sb, '=');
 		append_quoted_string(sb, safe);
 		return;

@@ -142,10 +142,12 @@ static void test_encodings(void)
 	mime_append_parameter(&sb, "filename", SPAN_LITERAL("mail \"log\".csv"));
 	mime_append_parameter(&sb, "filename", SPAN_LITERAL("caf" E_ACUTE " *.csv"));
 	mime_append_parameter(&sb, "filename", SPAN_LITERAL("a\r\nb"));
+	mime_append_parameter(&sb, "filename", SPAN_LITERAL("=?utf-8?Q?x?="));
 	(void)expect(&sb,
 		";\r\n filename=\"mail \\\"log\\\".csv\""
 		";\r\n filename*=utf-8''caf%C3%A9%20%2A%2Ecsv"
-		";\r\n filename*=utf-8''a%EF%BF%BD%EF%BF%BDb",
+		";\r\n filename*=utf-8''a%EF%BF%BD%EF%BF%BDb"
+		";\r\n filename*=utf-8''%3D%3Futf-8%3FQ%3Fx%3F%3D",
 		"parameters");
 }
 
