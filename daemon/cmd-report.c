@@ -4,15 +4,19 @@
 #include "daemon/gather.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/outbox.h"
 #include "daemon/output.h"
 #include "report/html.h"
 #include "report/text.h"
 
 #include <stdio.h>
 
-enum { OPTION_HTML, OPTION_DATE };
+enum { OPTION_SEND, OPTION_SPOOLED, OPTION_HTML, OPTION_DATE };
 
 static const CommandOption options[] = {
+	[OPTION_SEND] = {"send", 0, NULL, "mail it; the next one begins where it ends"},
+	[OPTION_SPOOLED] = {"spooled", 0, NULL,
+		"with --send, compose none, but send those that wait"},
 	[OPTION_HTML] = {"html", 0, "FILE", "write it to FILE as a page of HTML"},
 	[OPTION_DATE] = {"date", 0, "DATE", "of this day (YYYY-MM-DD), not of what is new"},
 	{0},
@@ -63,6 +67,36 @@ static int write_page(const ReportFacts *facts, const char *path)
 	return r < 0 ? fail(path, r) : EXIT_DONE;
 }
 
+static int send(const CommandInvocation *invocation)
+{
+	const char *date = invocation->option[OPTION_DATE].value;
+	_cleanup_(config_freep) Config *config = NULL;
+	int r = command_load_config(invocation, true, &config);
+
+	if (r)
+		return r;
+	return date ? outbox_send_day(config, date)
+		    : outbox_send(config, invocation->option[OPTION_SPOOLED].count);
+}
+
+/* What goes together. 0 or EXIT_USAGE, said. */
+static int check_options(const CommandInvocation *invocation)
+{
+	bool sends = invocation->option[OPTION_SEND].count;
+	bool spooled = invocation->option[OPTION_SPOOLED].count;
+	const char *mistake = NULL;
+
+	if (sends && invocation->option[OPTION_HTML].count)
+		mistake = "--html is for a report that is not sent";
+	else if (spooled && !sends)
+		mistake = "--spooled goes with --send";
+	else if (spooled && invocation->option[OPTION_DATE].count)
+		mistake = "--spooled composes no report, --date does";
+	if (mistake)
+		log_error("%s", mistake);
+	return mistake ? EXIT_USAGE : 0;
+}
+
 static int report(const CommandInvocation *invocation)
 {
 	const char *date = invocation->option[OPTION_DATE].value;
@@ -76,7 +110,11 @@ static int report(const CommandInvocation *invocation)
 		log_error("--date: \"%s\" is no date such as 2026-11-22", date);
 		return EXIT_USAGE;
 	}
-	r = command_read_config(invocation, &config);
+	r = check_options(invocation);
+	if (!r && invocation->option[OPTION_SEND].count)
+		return send(invocation);
+	if (!r)
+		r = command_read_config(invocation, &config);
 	if (!r)
 		r = gather(config, date, &gathered);
 	if (r)
@@ -88,6 +126,6 @@ const Command command_report = {
 	.name = "report",
 	.arguments = "",
 	.options = options,
-	.help = "print the report of what is new since the last one that was sent",
+	.help = "print the report of what is new since the last one that was sent, or mail it",
 	.run = report,
 };

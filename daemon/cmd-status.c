@@ -334,13 +334,14 @@ static void append_job(Printer *p, const StatusJob *job)
 		strbuf_append_string(&p->out, job->failures ? "failed " : "done ");
 		append_since(p, job->ended_us);
 	} else if (!job->running_us) {
-		strbuf_append_string(&p->out, ": has not run yet");
+		strbuf_append_string(&p->out,
+			job->next_us || !*job->result ? ": has not run yet" : ": does not run");
 	}
 	if (job->next_us && p->running) {
 		(void)calendar_format_minute(&p->zone, job->next_us, next);
 		strbuf_appendf(&p->out, ", next %s", next);
 	}
-	if (job->ended_us && *job->result) {
+	if ((job->ended_us || !job->next_us) && *job->result) {
 		strbuf_append_string(&p->out, ": ");
 		append_escaped(p, job->result);
 	}

@@ -5,6 +5,7 @@
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/databases.h"
+#include "daemon/failures.h"
 #include "daemon/geo-keeper.h"
 #include "daemon/log.h"
 #include "daemon/logs.h"
@@ -123,6 +124,7 @@ static void on_job_ended(void *userdata)
 {
 	Daemon *daemon = userdata;
 
+	failures_look(daemon->config->paths.state_dir, daemon->warnings);
 	status_changed(daemon);
 	set_tick(daemon);
 }
@@ -259,6 +261,7 @@ static void on_tick(void *userdata)
 	if (!daemon->broken)
 		session_look(daemon->session);
 	geo_keeper_look(daemon->geo_keeper);
+	failures_look(daemon->config->paths.state_dir, daemon->warnings);
 	status_changed(daemon);
 	set_tick(daemon);
 }

@@ -5,10 +5,10 @@
 #include "build-config.h"
 #include "daemon/alerts.h"
 #include "daemon/attachment.h"
+#include "daemon/failures.h"
 #include "daemon/hostname.h"
 #include "daemon/log.h"
 #include "report/history.h"
-#include "report/spool.h"
 #include "report/stats.h"
 #include "store/csv.h"
 #include "store/csvfind.h"
@@ -402,22 +402,15 @@ static int compare(Gather *gather)
 
 static void add_failures(Gather *gather)
 {
-	_cleanup_spool_ Spool spool = SPOOL_INIT;
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
 	const char *state_dir = gather->config->paths.state_dir;
-	SpoolFailures failures;
-	int r = spool_read(state_dir, &spool);
+	int64_t since_us = 0;
+	int r = failures_append(state_dir, &text, &since_us);
 
-	if (r < 0) {
+	if (r < 0)
 		alert(gather, "spool", "%s/spool: %s", state_dir, strerror(-r));
-		return;
-	}
-	spool_failures(&spool, &failures);
-	if (failures.count)
-		alerts_add(&gather->alerts, failures.created_us, "report-failed",
-			"%zu %s could not be sent%s %s/%s.failed%s%s", failures.count,
-			failures.count == 1 ? "report" : "reports",
-			failures.count == 1 ? ":" : "; the last:", spool.dir, failures.name,
-			*failures.reason ? ": " : "", failures.reason);
+	else if (text.len)
+		alerts_add(&gather->alerts, since_us, FAILURES_KEY, "%s", text.data);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */

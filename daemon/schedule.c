@@ -126,10 +126,17 @@ int64_t schedule_look(Schedule *schedule, int64_t now_us)
 	return schedule->record.due_us;
 }
 
+void schedule_again(Schedule *schedule, int64_t now_us)
+{
+	schedule->again_us = now_us + backoff(schedule);
+}
+
 void schedule_started(Schedule *schedule, int64_t now_us)
 {
 	JobRecord *record = &schedule->record;
 
+	if (record->due_us <= now_us)
+		record->served_us = now_us;
 	record->running = true;
 	record->started_us = now_us;
 	record->since_us = schedule->is_back ? now_us : MAX(record->since_us, now_us);
@@ -152,5 +159,5 @@ void schedule_ended(Schedule *schedule, int64_t now_us, bool failed, const char 
 		return;
 	}
 	record->failures++;
-	schedule->again_us = now_us + backoff(schedule);
+	schedule_again(schedule, now_us);
 }

@@ -45,6 +45,9 @@ int schedule_begin(Schedule *schedule, const char *expression, JobRecord *record
 /* When it is to run: now, if that is not after now_us; SCHEDULE_NEVER while it runs and when no slot comes any more. */
 int64_t schedule_look(Schedule *schedule, int64_t now_us);
 
+/* It is to run in a while, like after a failure. */
+void schedule_again(Schedule *schedule, int64_t now_us);
+
 /* It was started. */
 void schedule_started(Schedule *schedule, int64_t now_us);
 

@@ -5,6 +5,8 @@
 #include "daemon/command.h"
 #include "daemon/job.h"
 #include "daemon/schedule.h"
+#include "report/spool.h"
+#include "state/bookmark.h"
 #include "state/frame.h"
 
 #include <stdio.h>
@@ -17,10 +19,21 @@
 typedef struct JobKind {
 	const char *name;
 	const char *const *arguments;
-	size_t schedule, random_delay_ms; /* offsets of the options in Config */
-	const char *option;               /* how people call the first */
+	size_t schedule;        /* offsets of the options in Config: */
+	size_t random_delay_ms; /* 0: there is none */
+	const char *option;     /* how people call the first */
 	uint64_t deadline_ms;
-	bool (*is_needed)(const Config *config); /* at once, if it never ran */
+	/* Whether it is to run at once, if it never ran; NULL: no. */
+	bool (*is_needed)(const Config *config);
+	/* Why it never runs, whatever its schedule says; NULL: it does. */
+	const char *(*why_not)(const Config *config);
+	/*
+	 * What to run for what a run has left that did the part which must be done once; NULL: there are no two parts. Whether that part
+	 * was done since the last slot's run began, and whether something is left of whatever run it was, also by hand.
+	 */
+	const char *const *rest;
+	bool (*is_begun)(const Config *config, int64_t since_us);
+	bool (*has_rest)(const Config *config);
 } JobKind;
 
 static bool is_missing(const char *path, char *const *urls)
@@ -37,11 +50,53 @@ static bool needs_databases(const Config *config)
 	       is_missing(config->asn_aso.asn_db_path, config->asn_aso.asn_db_url);
 }
 
+static const char *lacks_recipient(const Config *config)
+{
+	return config->report.email[0] ? NULL : "report.email is not set: no report is sent";
+}
+
+static bool is_composed(const Config *config, int64_t since_us)
+{
+	Bookmark bookmark;
+
+	return !bookmark_load(config->paths.state_dir, "report", &bookmark, NULL, NULL) &&
+	       bookmark.written_us >= since_us;
+}
+
+static bool has_spooled(const Config *config)
+{
+	_cleanup_spool_ Spool spool = SPOOL_INIT;
+
+	if (spool_read(config->paths.state_dir, &spool) < 0)
+		return false;
+	for (size_t i = 0; i < spool.count; i++)
+		if (!spool.entries[i].failed)
+			return true;
+	return false;
+}
+
 static const JobKind kinds[] = {
-	{"update-db", (const char *const[]){"update-db", NULL},
-		offsetof(Config, schedule.ip_update_schedule),
-		offsetof(Config, schedule.ip_update_random_delay_ms), "schedule.ip_update_schedule",
-		HOUR_MS, needs_databases},
+	{
+		.name = "update-db",
+		.arguments = (const char *const[]){"update-db", NULL},
+		.schedule = offsetof(Config, schedule.ip_update_schedule),
+		.random_delay_ms = offsetof(Config, schedule.ip_update_random_delay_ms),
+		.option = "schedule.ip_update_schedule",
+		.deadline_ms = HOUR_MS,
+		.is_needed = needs_databases,
+	},
+	{
+		.name = "report",
+		.arguments = (const char *const[]){"report", "--send", NULL},
+		.schedule = offsetof(Config, schedule.report_schedule),
+		.option = "schedule.report_schedule",
+		/* A slow mail server may take a quarter of an hour for each of those that wait. */
+		.deadline_ms = 4 * HOUR_MS,
+		.why_not = lacks_recipient,
+		.rest = (const char *const[]){"report", "--send", "--spooled", NULL},
+		.is_begun = is_composed,
+		.has_rest = has_spooled,
+	},
 };
 
 #define KINDS ARRAY_SIZE(kinds)
@@ -50,7 +105,9 @@ typedef struct Entry {
 	Timetable *timetable;
 	const JobKind *kind;
 	Schedule schedule;
-	Job *job; /* NULL: it does not run */
+	const char *off; /* why it never runs, though it has a schedule */
+	bool rest_alone; /* the next run that is no slot's is for what is left */
+	Job *job;        /* NULL: it does not run */
 } Entry;
 
 struct Timetable {
@@ -116,16 +173,19 @@ void timetable_status(const Timetable *timetable, Status *status)
 		int64_t next_us = MIN(record->due_us,
 			entry->schedule.again_us ? entry->schedule.again_us : SCHEDULE_NEVER);
 
-		if (!entry->schedule.on)
+		if (!entry->schedule.on && !entry->off)
 			continue;
 		jobs[status->job_count++] = (StatusJob){
 			.name = entry->kind->name,
 			.running_us = entry->job ? record->started_us : 0,
-			.next_us = entry->job || next_us == SCHEDULE_NEVER ? 0 : next_us,
+			.next_us =
+				entry->job || entry->off || next_us == SCHEDULE_NEVER ? 0 : next_us,
 			.ended_us = record->ended_us,
 			.ok_us = record->ok_us,
 			.failures = record->failures,
-			.result = record->result ? record->result : "",
+			.result = entry->off       ? entry->off
+				  : record->result ? record->result
+						   : "",
 		};
 	}
 	status->jobs = jobs;
@@ -152,19 +212,44 @@ static void on_ended(void *userdata, int exit_status, const char *reason)
 	timetable->changed(timetable->userdata);
 }
 
-static void start(Entry *entry)
+/* A slot has all of it done; after a run that failed or was ended, or was somebody else's, maybe only what that has left. */
+static bool is_rest(const Entry *entry, int64_t now_us)
+{
+	const JobRecord *record = &entry->schedule.record;
+	const JobKind *kind = entry->kind;
+
+	return record->due_us > now_us && kind->rest &&
+	       (entry->rest_alone || kind->is_begun(entry->timetable->config, record->served_us));
+}
+
+/* Something is left of a run that this is not known to have failed. */
+static void look_for_rest(Entry *entry, int64_t now_us)
+{
+	Schedule *schedule = &entry->schedule;
+
+	if (!entry->kind->rest || !schedule->on || entry->job || schedule->again_us ||
+		!entry->kind->has_rest(entry->timetable->config))
+		return;
+	entry->rest_alone = true;
+	schedule_again(schedule, now_us);
+}
+
+static void start(Entry *entry, int64_t now_us)
 {
 	Timetable *timetable = entry->timetable;
+	bool rest = is_rest(entry, now_us);
 	const JobOptions options = {.name = entry->kind->name,
-		.arguments = entry->kind->arguments,
+		.arguments = rest ? entry->kind->rest : entry->kind->arguments,
 		.deadline_ms = entry->kind->deadline_ms,
 		.ended = on_ended,
 		.userdata = entry};
 	int r;
 
-	schedule_started(&entry->schedule, loop_wall_us());
+	/* From a slot on it is known what was begun. */
+	entry->rest_alone &= rest;
+	schedule_started(&entry->schedule, now_us);
 	save(timetable);
-	log_debug("%s: started", entry->kind->name);
+	log_debug("%s: started%s", entry->kind->name, rest ? " for what is left" : "");
 	r = job_start(timetable->loop, timetable->config, &options, &entry->job);
 	if (r < 0)
 		note_end(entry, true, strerror(-r));
@@ -177,8 +262,9 @@ int64_t timetable_look(Timetable *timetable)
 	for (size_t i = 0; i < KINDS && !timetable->ending; i++) {
 		Entry *entry = &timetable->entries[i];
 
+		look_for_rest(entry, now_us);
 		if (schedule_look(&entry->schedule, now_us) <= now_us)
-			start(entry);
+			start(entry, now_us);
 		next_us = MIN(next_us, schedule_look(&entry->schedule, now_us));
 	}
 	return next_us == SCHEDULE_NEVER ? -1 : MAX(next_us - now_us, 0) / 1000 + 1;
@@ -208,25 +294,31 @@ static int open_entry(Entry *entry, JobRecords *records)
 	const Config *config = entry->timetable->config;
 	const char *at = (const char *)config;
 	const char *expression = *(char *const *)(at + entry->kind->schedule);
-	uint64_t delay_ms = *(const uint64_t *)(at + entry->kind->random_delay_ms), random;
+	uint64_t delay_ms = 0, random;
 	JobRecord none = {0}, *record = &none;
 	Why why = {""};
 	int r;
 
+	if (entry->kind->random_delay_ms)
+		delay_ms = *(const uint64_t *)(at + entry->kind->random_delay_ms);
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
 		random = (uint64_t)loop_wall_us();
 	r = schedule_init(&entry->schedule, expression, delay_ms, random, &why);
 	if (r < 0)
 		return r;
+	if (entry->schedule.on && entry->kind->why_not)
+		entry->off = entry->kind->why_not(config);
+	entry->schedule.on &= !entry->off;
 	for (size_t i = 0; i < records->count; i++)
-		if (!strcmp(records->list[i].name, entry->kind->name))
+		/* Those that were taken over have no name any more. */
+		if (records->list[i].name && !strcmp(records->list[i].name, entry->kind->name))
 			record = &records->list[i];
 	if (!record->name)
 		record->name = strdup(entry->kind->name);
 	if (!record->name)
 		return -ENOMEM;
-	r = schedule_begin(&entry->schedule, expression, record, entry->kind->is_needed(config),
-		loop_wall_us());
+	r = schedule_begin(&entry->schedule, expression, record,
+		entry->kind->is_needed && entry->kind->is_needed(config), loop_wall_us());
 	if (r < 0)
 		return r;
 	if (entry->schedule.on)

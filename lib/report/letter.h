@@ -9,7 +9,7 @@
 #include "state/bookmark.h"
 
 #define LETTER_MESSAGE_MAX ((size_t)64 << 20)
-#define LETTER_RECIPIENTS_MAX 100
+#define LETTER_RECIPIENTS_MAX 1000
 #define LETTER_REASON_MAX 500 /* bytes that are kept */
 
 typedef struct Letter {

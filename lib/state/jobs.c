@@ -40,10 +40,12 @@ void jobs_append(StrBuf *sb, const JobRecord *record)
 	append_text(sb, "job", record->name);
 	append_text(sb, "expression", record->expression);
 	strbuf_appendf(sb,
-		"since %" PRId64 "\nslot %" PRId64 "\ndue %" PRId64 "\nstarted %" PRId64
-		"\nended %" PRId64 "\nok %" PRId64 "\nfailures %" PRIu64 "\nrunning %d\n",
-		record->since_us, record->slot_us, record->due_us, record->started_us,
-		record->ended_us, record->ok_us, record->failures, record->running);
+		"since %" PRId64 "\nslot %" PRId64 "\ndue %" PRId64 "\nserved %" PRId64
+		"\nstarted %" PRId64 "\nended %" PRId64 "\nok %" PRId64 "\nfailures %" PRIu64
+		"\nrunning %d\n",
+		record->since_us, record->slot_us, record->due_us, record->served_us,
+		record->started_us, record->ended_us, record->ok_us, record->failures,
+		record->running);
 	append_text(sb, "result", result);
 }
 
@@ -85,6 +87,7 @@ static int read_line(JobRecords *records, const char *key, const char *value)
 		{"since", &record->since_us},
 		{"slot", &record->slot_us},
 		{"due", &record->due_us},
+		{"served", &record->served_us},
 		{"started", &record->started_us},
 		{"ended", &record->ended_us},
 		{"ok", &record->ok_us},

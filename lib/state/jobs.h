@@ -17,6 +17,7 @@ typedef struct JobRecord {
 	int64_t since_us;   /* slots up to here are done with; 0: nothing is known */
 	int64_t slot_us;    /* the next; INT64_MAX: none comes */
 	int64_t due_us;     /* when it runs for it */
+	int64_t served_us;  /* when the last run for a slot was started; 0: none, or not known */
 	int64_t started_us; /* the last run; 0: none */
 	int64_t ended_us;
 	int64_t ok_us;     /* when one last ended well */

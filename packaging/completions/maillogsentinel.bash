@@ -9,7 +9,7 @@ _maillogsentinel()
 		[extract]='--from --stdout --no-dns --year -h --help'
 		[explain]='--json --year -h --help'
 		[lookup]='--json -h --help'
-		[report]='--html --date -h --help'
+		[report]='--send --spooled --html --date -h --help'
 		[update-db]='--force --compile -h --help'
 		[status]='--json -h --help'
 		[check-config]='--dump -h --help'

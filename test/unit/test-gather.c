@@ -615,7 +615,7 @@ static void test_failures(void)
 		&gather);
 	tap_ok(gather && gather_facts(gather)->warning_count &&
 			strstr(gather_facts(gather)->warnings[0].text,
-				"2 reports could not be sent; the last: ") ==
+				"2 reports could not be sent and are kept, the last ") ==
 				gather_facts(gather)->warnings[0].text,
 		"and how many");
 }

@@ -204,6 +204,36 @@ static void test_changes(void)
 	done(&world);
 }
 
+/* What only slots do must be told from what follows them. */
+static void test_served(void)
+{
+	World world = make("weekly", 0);
+	const JobRecord *record = &world.schedule.record;
+	int64_t slot_us;
+
+	world.now_us = slot_us = MONDAY + MINUTE;
+	run(&world);
+	end(&world, true);
+	tap_ok(record->served_us == slot_us, "a run at a slot serves it");
+	world.now_us = schedule_look(&world.schedule, world.now_us);
+	run(&world);
+	end(&world, false);
+	tap_ok(record->served_us == slot_us && record->started_us > slot_us,
+		"one after a failure does not");
+	schedule_again(&world.schedule, world.now_us);
+	tap_ok(schedule_look(&world.schedule, world.now_us) == world.now_us + 5 * MINUTE,
+		"one that was asked for comes as soon as after a failure");
+	world.now_us += 5 * MINUTE;
+	run(&world);
+	boot(&world);
+	tap_ok(record->served_us == slot_us, "nor does it, and a restart knows that");
+	world.now_us = slot_us + WEEK;
+	run(&world);
+	tap_ok(record->served_us == slot_us + WEEK, "the next one does");
+	end(&world, false);
+	done(&world);
+}
+
 static void test_failures(void)
 {
 	static const int64_t waits_us[] = {5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 40 * MINUTE,
@@ -312,9 +342,9 @@ static void test_file(void)
 {
 	static char none[1] = "";
 	JobRecord records[] = {
-		{(char[]){"update-db"}, (char[]){"Mon..Fri 06:00"}, 1, 2, 3, 4, 5, 6, 7, true,
+		{(char[]){"update-db"}, (char[]){"Mon..Fri 06:00"}, 1, 2, 3, 4, 5, 6, 7, 8, true,
 			(char[]){"it \x1b[31m broke \\x41 \n\xff"}},
-		{(char[]){"other"}, none, 8, INT64_MAX, INT64_MAX, 0, 0, 0, 0, false, NULL},
+		{(char[]){"other"}, none, 8, INT64_MAX, INT64_MAX, 0, 0, 0, 0, 0, false, NULL},
 	};
 	_cleanup_job_records_ JobRecords back = JOB_RECORDS_INIT;
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT, again = STRBUF_INIT, bytes = STRBUF_INIT;
@@ -370,6 +400,7 @@ int main(void)
 	test_starts();
 	test_changes();
 	test_failures();
+	test_served();
 	test_clock();
 	test_file();
 	return tap_done();

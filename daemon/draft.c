@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/draft.h"
+
+#include "base/calendar.h"
+#include "daemon/hostname.h"
+#include "report/address.h"
+#include "report/html.h"
+#include "report/message.h"
+#include "report/text.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <sys/random.h>
+
+#define ANYBODY "maillogsentinel"
+
+void draft_done(Draft *draft)
+{
+	strbuf_done(&draft->message);
+	free(draft->from);
+	*draft = DRAFT_INIT;
+}
+
+/* user@host, or what is configured. NULL without memory. */
+static char *sender_dup(const Config *config, const char *host)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	const struct passwd *user = getpwuid(geteuid());
+
+	if (*config->report.sender_override)
+		return strdup(config->report.sender_override);
+	strbuf_appendf(&sb, "%s@%s", user ? user->pw_name : ANYBODY, host);
+	/* Users can have names that no address has. */
+	if (!strbuf_error(&sb) && address_check(sb.data, NULL) < 0) {
+		strbuf_reset(&sb);
+		strbuf_appendf(&sb, "%s@%s", ANYBODY, host);
+	}
+	return strbuf_take(&sb);
+}
+
+/* No two are the same, whatever the clock does. */
+static void append_message_id(int64_t now_us, const char *host, StrBuf *sb)
+{
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		random = (uint64_t)getpid();
+	strbuf_appendf(sb, "maillogsentinel.%" PRIx64 ".%016" PRIx64 "@%s", (uint64_t)now_us,
+		random, host);
+}
+
+/* "[MailLogSentinel] mail.example.org: 55 failed logins on 2025-05-17, 2 warnings" */
+static void append_subject(const Config *config, const ReportFacts *facts, StrBuf *sb)
+{
+	char since[CALENDAR_MINUTE_MAX];
+	LocalZone zone = {0};
+
+	if (*config->report.subject_prefix)
+		strbuf_appendf(sb, "%s ", config->report.subject_prefix);
+	strbuf_appendf(sb, "%s: %" PRIu64 " failed login%s", facts->server, facts->total,
+		facts->total == 1 ? "" : "s");
+	if (facts->whole_day) {
+		strbuf_appendf(sb, " on %s", facts->date);
+	} else if (facts->from_us) {
+		(void)calendar_format_minute(&zone, facts->from_us, since);
+		strbuf_appendf(sb, " since %s", since);
+	}
+	if (facts->warning_count)
+		strbuf_appendf(sb, ", %zu warning%s", facts->warning_count,
+			facts->warning_count == 1 ? "" : "s");
+}
+
+int draft_write(const Config *config, const Gather *gather, int64_t now_us, Draft *ret_draft)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT, html = STRBUF_INIT, subject = STRBUF_INIT,
+				id = STRBUF_INIT;
+	_cleanup_draft_ Draft draft = DRAFT_INIT;
+	_cleanup_free_ char *host = hostname_dup();
+	const ReportFacts *facts = gather_facts(gather);
+	Message message;
+	int r;
+
+	draft.from = host ? sender_dup(config, host) : NULL;
+	if (!draft.from)
+		return -ENOMEM;
+	append_message_id(now_us, host, &id);
+	append_subject(config, facts, &subject);
+	r = strbuf_error(&subject) ? strbuf_error(&subject) : strbuf_error(&id);
+	if (!r)
+		r = report_text(facts, &text);
+	if (!r)
+		r = report_html(facts, &html);
+	if (r < 0)
+		return r;
+	message = (Message){
+		.from = draft.from,
+		.from_name = "MailLogSentinel",
+		.to = (const char *const *)config->report.email,
+		.date_us = now_us,
+		.message_id = id.data,
+		.subject = {subject.data, subject.len},
+		.text = {strbuf_text(&text), text.len},
+		.html = {strbuf_text(&html), html.len},
+	};
+	while (message.to[message.to_count])
+		message.to_count++;
+	(void)gather_attachment(
+		gather, &message.attachment_name, &message.attachment_type, &message.attachment);
+	r = message_append(&message, &draft.message);
+	if (r < 0)
+		return r;
+	*ret_draft = draft;
+	draft = DRAFT_INIT;
+	return 0;
+}
