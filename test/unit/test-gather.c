@@ -357,6 +357,42 @@ static void test_date(void)
 		NULL);
 }
 
+/* A day has the hours that it has here. */
+static void test_zones(void)
+{
+	static const struct {
+		const char *zone, *date;
+		int64_t from_us; /* from 2025-05-17 00:00 UTC */
+		int hours;
+	} cases[] = {
+		{"CET-1CEST,M3.5.0,M10.5.0/3", "2025-05-15", -50 * HOUR_US, 24},
+		{"CET-1CEST,M3.5.0,M10.5.0/3", "2025-03-30", -48 * DAY_US - HOUR_US, 23},
+		{"CET-1CEST,M3.5.0,M10.5.0/3", "2024-10-27", -202 * DAY_US - 2 * HOUR_US, 25},
+		{"WEST+12", "2025-05-15", -36 * HOUR_US, 24},
+		{"EAST-14", "2025-05-15", -62 * HOUR_US, 24},
+	};
+
+	set_up();
+	commit(77, 1, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		GatherOptions options = {.now_us = NOW_US, .date = cases[i].date};
+		_cleanup_(gather_freep) Gather *gather = NULL;
+		const ReportFacts *facts;
+
+		MUST(!setenv("TZ", cases[i].zone, 1) &&
+			!gather_new(config, &options, &gather, NULL));
+		facts = gather_facts(gather);
+		if (!tap_ok(facts->from_us - MAY_17 == cases[i].from_us &&
+				    facts->until_us - facts->from_us ==
+					    cases[i].hours * HOUR_US - 1000000,
+			    "%s in %s", cases[i].date, cases[i].zone))
+			tap_note("%d h, from %d h",
+				(int)((facts->until_us - facts->from_us) / HOUR_US),
+				(int)((facts->from_us - MAY_17) / HOUR_US));
+	}
+	MUST(!setenv("TZ", "UTC0", 1));
+}
+
 static void test_attachment(void)
 {
 	static const struct {
@@ -721,6 +757,7 @@ int main(void)
 	test_series();
 	test_window();
 	test_date();
+	test_zones();
 	test_attachment();
 	test_trouble();
 	test_started_over();
