@@ -269,8 +269,10 @@ void mime_append_header_text(StrBuf *sb, size_t column, Span text, bool as_phras
 	Span safe;
 
 	append_safe(&clean, text);
-	if (strbuf_error(&clean))
-		sb->error = sb->error ? sb->error : strbuf_error(&clean);
+	if (strbuf_error(&clean)) {
+		sb->error = strbuf_error(&clean);
+		return;
+	}
 	safe = (Span){strbuf_text(&clean), clean.len};
 	if (!can_be_plain(safe) || (as_phrase && safe.len > MIME_LINE_MAX / 2))
 		append_words(sb, column, safe);
@@ -280,29 +282,56 @@ void mime_append_header_text(StrBuf *sb, size_t column, Span text, bool as_phras
 		append_plain(sb, column, safe);
 }
 
+/* In lines of their own where it takes several (RFC 2231, 3 and 4). */
+static void append_extended(StrBuf *sb, const char *name, Span value)
+{
+	static const char charset[] = "utf-8''";
+	size_t room = MIME_LINE_MAX - strlen(name) - sizeof(" *00*=;"), n = strlen(charset);
+	_cleanup_strbuf_ StrBuf encoded = STRBUF_INIT;
+
+	strbuf_append_string(&encoded, charset);
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.data[i];
+
+		if (is_q_plain(c) && c != '*' && c != '/')
+			strbuf_append_char(&encoded, c);
+		else
+			append_hex(&encoded, '%', &c, 1);
+	}
+	if (strbuf_error(&encoded)) {
+		sb->error = strbuf_error(&encoded);
+		return;
+	}
+	if (encoded.len <= room) {
+		strbuf_appendf(sb, ";\r\n %s*=%s", name, encoded.data);
+		return;
+	}
+	for (size_t i = 0, start = 0; start < encoded.len; i++, start += n) {
+		n = MIN(encoded.len - start, room);
+		/* no escape is cut */
+		for (size_t back = 1; back <= 2 && start + n < encoded.len; back++)
+			if (encoded.data[start + n - back] == '%')
+				n -= back;
+		strbuf_appendf(sb, ";\r\n %s*%zu*=%.*s", name, i, (int)n, encoded.data + start);
+	}
+}
+
 void mime_append_parameter(StrBuf *sb, const char *name, Span value)
 {
 	_cleanup_strbuf_ StrBuf clean = STRBUF_INIT;
 	Span safe;
 
 	append_safe(&clean, value);
-	if (strbuf_error(&clean))
-		sb->error = sb->error ? sb->error : strbuf_error(&clean);
-	safe = (Span){strbuf_text(&clean), clean.len};
-	strbuf_appendf(sb, ";\r\n %s", name);
-	/* Some read encoded words here, too. */
-	if (is_ascii(safe) && !strstr(strbuf_text(&clean), "=?")) {
-		strbuf_append_char(sb, '=');
-		append_quoted_string(sb, safe);
+	if (strbuf_error(&clean)) {
+		sb->error = strbuf_error(&clean);
 		return;
 	}
-	strbuf_append_string(sb, "*=utf-8''");
-	for (size_t i = 0; i < safe.len; i++) {
-		char c = safe.data[i];
-
-		if (is_q_plain(c) && c != '*' && c != '/')
-			strbuf_append_char(sb, c);
-		else
-			append_hex(sb, '%', &c, 1);
+	safe = (Span){strbuf_text(&clean), clean.len};
+	/* Some read encoded words here, too. */
+	if (!is_ascii(safe) || strstr(safe.data, "=?")) {
+		append_extended(sb, name, safe);
+		return;
 	}
+	strbuf_appendf(sb, ";\r\n %s=", name);
+	append_quoted_string(sb, safe);
 }

@@ -28,6 +28,6 @@ void mime_append_base64(StrBuf *sb, Span bytes);
 void mime_append_header_text(StrBuf *sb, size_t column, Span text, bool as_phrase);
 
 /*
- * A parameter with a text of any kind as value (RFC 2231), as a line of its own: ";\r\n NAME=...".
+ * A parameter with a text of any kind as value (RFC 2231), in lines of its own: ";\r\n NAME=...".
  */
 void mime_append_parameter(StrBuf *sb, const char *name, Span value);

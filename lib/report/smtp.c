@@ -190,9 +190,11 @@ static int send_message(Session *session, Span message)
 		block[n++] = '\r';
 		block[n++] = '\n';
 	}
-	memcpy(block + n, ".\r\n", 3);
+	block[n++] = '.';
+	block[n++] = '\r';
+	block[n++] = '\n';
 	return smtp_connection_send(
-		session->connection, block, n + 3, session->options->answer_ms, session->until_ms);
+		session->connection, block, n, session->options->answer_ms, session->until_ms);
 }
 
 /* The message and what the server says to it. 0 or -errno. */

@@ -143,11 +143,14 @@ static void test_encodings(void)
 	mime_append_parameter(&sb, "filename", SPAN_LITERAL("caf" E_ACUTE " *.csv"));
 	mime_append_parameter(&sb, "filename", SPAN_LITERAL("a\r\nb"));
 	mime_append_parameter(&sb, "filename", SPAN_LITERAL("=?utf-8?Q?x?="));
+	mime_append_parameter(&sb, "filename", SPAN_LITERAL(E4 E4 E4 E4 "x"));
 	(void)expect(&sb,
 		";\r\n filename=\"mail \\\"log\\\".csv\""
 		";\r\n filename*=utf-8''caf%C3%A9%20%2A%2Ecsv"
 		";\r\n filename*=utf-8''a%EF%BF%BD%EF%BF%BDb"
-		";\r\n filename*=utf-8''%3D%3Futf-8%3FQ%3Fx%3F%3D",
+		";\r\n filename*=utf-8''%3D%3Futf-8%3FQ%3Fx%3F%3D"
+		";\r\n filename*0*=utf-8''%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3"
+		";\r\n filename*1*=%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9%C3%A9x",
 		"parameters");
 }
 
