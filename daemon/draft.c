@@ -25,10 +25,11 @@ void draft_done(Draft *draft)
 static char *sender_dup(const Config *config, const char *host)
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
-	const struct passwd *user = getpwuid(geteuid());
+	const struct passwd *user;
 
 	if (*config->report.sender_override)
 		return strdup(config->report.sender_override);
+	user = getpwuid(geteuid());
 	strbuf_appendf(&sb, "%s@%s", user ? user->pw_name : ANYBODY, host);
 	/* Users can have names that no address has. */
 	if (!strbuf_error(&sb) && address_check(sb.data, NULL) < 0) {

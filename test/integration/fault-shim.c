@@ -4,14 +4,14 @@
  * A preloaded library that makes one call of the program fail, and records what was called on which file. It counts the calls
  * of a kind from main() on:
  *
- *   FAULT_KIND    write, fsync (of a file or a directory), fdatasync, rename, open, read, ftruncate or malloc
+ *   FAULT_KIND    write, fsync (of a file or a directory), fdatasync, rename, unlink, open, read, ftruncate or malloc
  *   FAULT_NTH     the first call that fails, 1 or more; none when it is not set
  *   FAULT_TIMES   how many calls fail, 1 unless it is set; 0: all from then on
  *   FAULT_ERRNO   the number of the error; 0: a write, or a read, does half of what it should; -9: the process is killed there
  *   FAULT_RECORD  a file to which a line is appended for each call that may change what is on disk, for the fault, and, when the
  *                 program exits, for the number of calls of each kind ("counts write=3 ...")
  *
- * Writing to stderr never fails, for that is how a test sees what the program thinks of it.
+ * Writing to stderr never fails, for that is how a test sees what the program thinks of it. Other programs that it starts are left alone.
  */
 
 #include <dirent.h>
@@ -34,6 +34,7 @@ typedef enum Kind {
 	FSYNC,
 	FDATASYNC,
 	RENAME,
+	UNLINK,
 	OPEN,
 	READ,
 	FTRUNCATE,
@@ -42,7 +43,7 @@ typedef enum Kind {
 } Kind;
 
 static const char *const kind_names[] = {
-	"write", "fsync", "fdatasync", "rename", "open", "read", "ftruncate", "malloc"};
+	"write", "fsync", "fdatasync", "rename", "unlink", "open", "read", "ftruncate", "malloc"};
 
 static bool armed; /* main() has begun */
 static Kind fault_kind = KIND_COUNT;
@@ -141,6 +142,8 @@ static int counted_main(int argc, char **argv, char **envp)
 {
 	const char *kind = getenv("FAULT_KIND"), *path = getenv("FAULT_RECORD");
 
+	if (strcmp(program_invocation_short_name, "maillogsentinel") != 0)
+		return program_main(argc, argv, envp);
 	for (int i = 0; kind && i < KIND_COUNT; i++)
 		if (!strcmp(kind, kind_names[i]))
 			fault_kind = (Kind)i;
@@ -274,6 +277,32 @@ EXPORT int rename(const char *from, const char *to)
 	}
 	r = REAL(rename)(from, to);
 	record("rename %s %d\n", to, r);
+	return r;
+}
+
+EXPORT int unlink(const char *path)
+{
+	int r;
+
+	if (fails(UNLINK)) {
+		failed(UNLINK, path);
+		return -1;
+	}
+	r = REAL(unlink)(path);
+	record("unlink %s %d\n", path, r);
+	return r;
+}
+
+EXPORT int unlinkat(int directory, const char *path, int flags)
+{
+	int r;
+
+	if (fails(UNLINK)) {
+		failed(UNLINK, path);
+		return -1;
+	}
+	r = REAL(unlinkat)(directory, path, flags);
+	record("unlink %s %d\n", path, r);
 	return r;
 }
 
