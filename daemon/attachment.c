@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/attachment.h"
 
+#define NAME_BYTES_MAX ((size_t)200) /* of the CSV's, before what is added */
+
 void attachment_done(Attachment *attachment)
 {
 	packer_free(attachment->packer);
@@ -63,9 +65,14 @@ char *attachment_name_dup(const Attachment *attachment, const char *csv_name, co
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	size_t len = strlen(csv_name);
-	bool ends = len > 4 && !strcmp(csv_name + len - 4, ".csv");
 
-	strbuf_append(&sb, csv_name, ends ? len - 4 : len);
+	if (len > 4 && !strcmp(csv_name + len - 4, ".csv"))
+		len -= 4;
+	/* A file's name may be as long as one can be. */
+	if (len > NAME_BYTES_MAX)
+		for (len = NAME_BYTES_MAX; len && (csv_name[len] & 0xc0) == 0x80;)
+			len--;
+	strbuf_append(&sb, csv_name, len);
 	if (day)
 		strbuf_appendf(&sb, "-%s", day);
 	strbuf_appendf(&sb, ".csv%s", attachment->packed ? ".gz" : "");

@@ -13,6 +13,8 @@
 #include "report/letter.h"
 #include "report/transport.h"
 
+#define TEXT_MAX 500 /* bytes: more than that no header and no command takes */
+
 static void *field_of(const ConfigOption *option, Config *config)
 {
 	return (char *)config + option->offset;
@@ -244,6 +246,10 @@ static int check_text(const char *text, Why *ret_why)
 	size_t left = strlen(text), n;
 	uint32_t cp;
 
+	if (left > TEXT_MAX) {
+		why_set(ret_why, "is longer than %d bytes", TEXT_MAX);
+		return -EINVAL;
+	}
 	for (; left; text += n, left -= n) {
 		n = utf8_decode(text, left, &cp);
 		if (!n)

@@ -21,8 +21,34 @@ void draft_done(Draft *draft)
 	*draft = DRAFT_INIT;
 }
 
-/* user@host, or what is configured. NULL without memory. */
-static char *sender_dup(const Config *config, const char *host)
+/* The host as what stands behind an @, where not all that a host can be called may stand ("my_host"). NULL without memory. */
+static char *domain_dup(const char *host)
+{
+	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+	size_t len;
+
+	strbuf_append_string(&sb, ANYBODY "@");
+	len = sb.len;
+	for (const char *p = host + strspn(host, ".-"); *p; p++) {
+		bool is_plain = (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
+				(*p >= 'A' && *p <= 'Z') || *p == '.';
+
+		strbuf_append_char(&sb, is_plain ? *p : '-');
+	}
+	if (strbuf_error(&sb))
+		return NULL;
+	while (sb.len > len && strchr(".-", sb.data[sb.len - 1]))
+		strbuf_truncate(&sb, sb.len - 1);
+	if (address_check(sb.data, NULL) < 0) {
+		strbuf_truncate(&sb, len);
+		strbuf_append_string(&sb, "localhost");
+	}
+	strbuf_consume(&sb, len);
+	return strbuf_take(&sb);
+}
+
+/* user@domain, or what is configured. NULL without memory. */
+static char *sender_dup(const Config *config, const char *domain)
 {
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	const struct passwd *user;
@@ -30,24 +56,24 @@ static char *sender_dup(const Config *config, const char *host)
 	if (*config->report.sender_override)
 		return strdup(config->report.sender_override);
 	user = getpwuid(geteuid());
-	strbuf_appendf(&sb, "%s@%s", user ? user->pw_name : ANYBODY, host);
+	strbuf_appendf(&sb, "%s@%s", user ? user->pw_name : ANYBODY, domain);
 	/* Users can have names that no address has. */
 	if (!strbuf_error(&sb) && address_check(sb.data, NULL) < 0) {
 		strbuf_reset(&sb);
-		strbuf_appendf(&sb, "%s@%s", ANYBODY, host);
+		strbuf_appendf(&sb, "%s@%s", ANYBODY, domain);
 	}
 	return strbuf_take(&sb);
 }
 
 /* No two are the same, whatever the clock does. */
-static void append_message_id(int64_t now_us, const char *host, StrBuf *sb)
+static void append_message_id(int64_t now_us, const char *domain, StrBuf *sb)
 {
 	uint64_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
 		random = (uint64_t)getpid();
 	strbuf_appendf(sb, "maillogsentinel.%" PRIx64 ".%016" PRIx64 "@%s", (uint64_t)now_us,
-		random, host);
+		random, domain);
 }
 
 /* "[MailLogSentinel] mail.example.org: 55 failed logins on 2025-05-17, 2 warnings" */
@@ -58,7 +84,7 @@ static void append_subject(const Config *config, const ReportFacts *facts, StrBu
 
 	if (*config->report.subject_prefix)
 		strbuf_appendf(sb, "%s ", config->report.subject_prefix);
-	strbuf_appendf(sb, "%s: %" PRIu64 " failed login%s", facts->server, facts->total,
+	strbuf_appendf(sb, "%.255s: %" PRIu64 " failed login%s", facts->server, facts->total,
 		facts->total == 1 ? "" : "s");
 	if (facts->whole_day) {
 		strbuf_appendf(sb, " on %s", facts->date);
@@ -77,14 +103,15 @@ int draft_write(const Config *config, const Gather *gather, int64_t now_us, Draf
 				id = STRBUF_INIT;
 	_cleanup_draft_ Draft draft = DRAFT_INIT;
 	_cleanup_free_ char *host = hostname_dup();
+	_cleanup_free_ char *domain = host ? domain_dup(host) : NULL;
 	const ReportFacts *facts = gather_facts(gather);
 	Message message;
 	int r;
 
-	draft.from = host ? sender_dup(config, host) : NULL;
+	draft.from = domain ? sender_dup(config, domain) : NULL;
 	if (!draft.from)
 		return -ENOMEM;
-	append_message_id(now_us, host, &id);
+	append_message_id(now_us, domain, &id);
 	append_subject(config, facts, &subject);
 	r = strbuf_error(&subject) ? strbuf_error(&subject) : strbuf_error(&id);
 	if (!r)
