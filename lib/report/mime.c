@@ -286,7 +286,7 @@ void mime_append_header_text(StrBuf *sb, size_t column, Span text, bool as_phras
 static void append_extended(StrBuf *sb, const char *name, Span value)
 {
 	static const char charset[] = "utf-8''";
-	size_t room = MIME_LINE_MAX - strlen(name) - sizeof(" *00*=;"), n = strlen(charset);
+	size_t room = MIME_LINE_MAX - strlen(name) - sizeof(" *00*=;"), n;
 	_cleanup_strbuf_ StrBuf encoded = STRBUF_INIT;
 
 	strbuf_append_string(&encoded, charset);

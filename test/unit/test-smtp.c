@@ -92,10 +92,6 @@ static bool hear_message(int fd, const Script *script, StrBuf *line)
 	if (script->early_end) {
 		(void)hear(fd, line);
 		(void)say(fd, script->end, "");
-		/* It reads what came so far, so that its answer is not lost with a reset. */
-		(void)shutdown(fd, SHUT_WR);
-		while (hear(fd, line))
-			;
 		return false;
 	}
 	while (hear(fd, line)) {

@@ -78,6 +78,9 @@ static void test_sendmail(void)
 		Why why = {"?"};
 		int r;
 
+		/* valgrind's vfork(2) is a fork(2), through which no exec's failure comes back */
+		if (cases[i].result && getenv("MLS_TEST_SMALL") && !strstr(cases[i].why, "within"))
+			continue;
 		if (strstr(cases[i].name, "about to"))
 			total_ms = 1000;
 		put_program(cases[i].program);
