@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=420 packages=python3
+# run: timeout=420 packages=python3,openssl
 # Beside a real Postfix, Dovecot and rsyslog in a box of their own: inside/report.sh is the test.
 # shellcheck source=test/e2e/outside.sh
 . "$(dirname "$0")/outside.sh"

@@ -62,6 +62,9 @@ mail_rows() { cat "$WORK"/mails/*/rows | grep -v '^server,'; }
 tap_true "the mail server starts" mail_up || { journalctl --no-pager -n 50 | tap_note; tap_done; }
 postconf -M local/unix='local unix - n n - - local'
 postconf -e "local_transport=local:\$myhostname" "local_recipient_maps=proxy:unix:passwd.byname \$alias_maps"
+# as Debian's Postfix comes, with a certificate that nobody has signed
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout /etc/postfix/key.pem -out /etc/postfix/cert.pem 2>/dev/null
+postconf -e smtpd_tls_security_level=may smtpd_tls_cert_file=/etc/postfix/cert.pem smtpd_tls_key_file=/etc/postfix/key.pem
 postfix reload 2>/dev/null
 rm -f $MAILS
 configure 'email = "root@box.example";'
@@ -112,7 +115,7 @@ tap_is "$status $said" "0 " "the report is sent"
 take_mail 1
 tap_is "$(mail_count)" 1 "one mail"
 
-tap_true "over TLS, which Debian's Postfix offers" grep -q 'disconnect from .* starttls=1 .* data=1' $MAILLOG
+tap_true "over TLS, which the server offers" grep -q 'disconnect from .* starttls=1 .* data=1' $MAILLOG
 
 # ---- the mail ---------------------------------------------------------------------------------
 
