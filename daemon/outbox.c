@@ -79,8 +79,10 @@ static int open_outbox(Outbox *outbox)
 		return -EBUSY;
 	}
 	r = spool_open(state_dir, &outbox->spool);
-	if (r < 0)
-		return fail("spool", r);
+	if (r < 0) {
+		log_error("%s/spool: %s", state_dir, strerror(-r));
+		return r;
+	}
 	r = bookmark_load(state_dir, READER, &outbox->bookmark, NULL, &why);
 	if (r < 0) {
 		log_error("%s: %s; nothing is sent until it is put right (without it all rows are "
@@ -137,8 +139,9 @@ static bool is_uncovered(const Outbox *outbox, const Letter *letter)
 }
 
 /*
- * The last letter that is not covered; *ret_at is the number of entries when there is none. What can't be read can't be sent either, and no
- * bookmark needs to be behind it. 0 or -errno, said.
+ * The last letter that is not covered; *ret_at is the number of entries when there is none. What is damaged can't be sent either, and no
+ * bookmark needs to be behind it; what can't be read now is one that the bookmark was behind when it was tried, if its name says so.
+ * 0 or -errno, said.
  */
 static int find_uncovered(const Outbox *outbox, size_t *ret_at, Letter *ret_letter)
 {
@@ -146,17 +149,17 @@ static int find_uncovered(const Outbox *outbox, size_t *ret_at, Letter *ret_lett
 
 	for (size_t i = spool->count; i--;) {
 		_cleanup_letter_ Letter letter = LETTER_INIT;
-		Why why = {""};
 		const SpoolEntry *entry = &spool->entries[i];
+		bool passed =
+			outbox->has_bookmark && !is_further(&entry->end, &outbox->bookmark.place);
+		Why why = {""};
 		int r;
 
-		/* The bookmark was behind it when it was tried. */
-		if (entry->failed && outbox->has_bookmark &&
-			!is_further(&entry->end, &outbox->bookmark.place))
+		if (entry->failed && passed)
 			continue;
 		r = spool_load(spool, entry, &letter, &why);
-		if (r < 0 && !entry->failed && r != -EBADMSG && r != -ENOENT) {
-			log_error("%s: %s", entry->name, why.text);
+		if (r < 0 && r != -ENOENT && r != -EBADMSG && !entry->failed && !passed) {
+			log_error("%s/%s: %s", spool->dir, entry->name, why.text);
 			return r;
 		}
 		if (r < 0 || !is_uncovered(outbox, &letter))

@@ -161,7 +161,7 @@ int letter_load(const char *path, Letter *ret_letter, Why *ret_why)
 		return -ENOENT;
 	}
 	if (r < 0)
-		return r;
+		return r == -EFBIG ? -EBADMSG : r;
 	r = parse(&letter);
 	if (r < 0) {
 		why_set(ret_why, "%s", r == -EBADMSG ? "a line of it can't be read" : strerror(-r));

@@ -35,7 +35,7 @@ void letter_done(Letter *letter);
 /* Writes it durably, 0600. 0 or -errno (-EFBIG: the message is too long; -EINVAL: it can't be written so that it reads back). */
 int letter_save(const char *path, const Letter *letter);
 
-/* 0; -ENOENT; -EBADMSG when it is torn, foreign or of a newer version; -errno; with *ret_why. */
+/* 0; -ENOENT; -EBADMSG when it is torn, foreign or of a newer version, or too large to be one; -errno; with *ret_why. */
 int letter_load(const char *path, Letter *ret_letter, Why *ret_why);
 
 typedef enum Receipt {

@@ -15,6 +15,7 @@
 #define FAILED ".failed"
 #define TRIES ".state"
 #define TEMPORARY ".tmp"
+#define SEQUENCE_MAX 999999999999 /* what has a larger one is not ours */
 
 void spool_done(Spool *spool)
 {
@@ -44,12 +45,12 @@ char *spool_tries_path_dup(const Spool *spool, const SpoolEntry *entry)
 }
 
 /* A number at the start of text, and the character behind it; both are taken off. */
-static bool take_number(Span *text, char behind, uint64_t *ret_number)
+static bool take_number(Span *text, char behind, uint64_t max, uint64_t *ret_number)
 {
 	const char *end = text->len ? memchr(text->data, behind, text->len) : NULL;
 	size_t len = end ? (size_t)(end - text->data) : text->len;
 
-	if ((!end && behind) || number_parse_u64((Span){text->data, len}, UINT64_MAX, ret_number))
+	if ((!end && behind) || number_parse_u64((Span){text->data, len}, max, ret_number))
 		return false;
 	len += !!end;
 	*text = (Span){text->data + len, text->len - len};
@@ -64,11 +65,11 @@ static bool parse_name(Span name, SpoolEntry *ret_entry)
 
 	if (name.len >= sizeof(entry.name))
 		return false;
-	if (!take_number(&rest, '-', &entry.sequence) ||
-		!take_number(&rest, '.', &entry.start.number) ||
-		!take_number(&rest, '-', &entry.start.offset) ||
-		!take_number(&rest, '.', &entry.end.number) ||
-		!take_number(&rest, '\0', &entry.end.offset))
+	if (!take_number(&rest, '-', SEQUENCE_MAX, &entry.sequence) ||
+		!take_number(&rest, '.', UINT64_MAX, &entry.start.number) ||
+		!take_number(&rest, '-', UINT64_MAX, &entry.start.offset) ||
+		!take_number(&rest, '.', UINT64_MAX, &entry.end.number) ||
+		!take_number(&rest, '\0', UINT64_MAX, &entry.end.offset))
 		return false;
 	memcpy(entry.name, name.data, name.len);
 	*ret_entry = entry;
@@ -186,7 +187,8 @@ static int clean(Spool *spool, int directory, const char *file)
 		return 0;
 	if (!parse_name(name, &entry) || (!temporary && has_name(spool, name)))
 		return 0;
-	return unlinkat(directory, file, 0) < 0 && errno != ENOENT ? -errno : 0;
+	/* A directory of that name is in nobody's way. */
+	return unlinkat(directory, file, 0) < 0 && errno != ENOENT && errno != EISDIR ? -errno : 0;
 }
 
 int spool_open(const char *state_dir, Spool *ret_spool)
@@ -218,7 +220,7 @@ int spool_add(Spool *spool, const Letter *letter)
 
 	/* Only the one who has the lock adds, and the sequence begins anew when all is done. */
 	entry.sequence = spool->count ? spool->entries[spool->count - 1].sequence + 1 : 1;
-	if (spool->count >= SPOOL_COUNT_MAX || !entry.sequence ||
+	if (spool->count >= SPOOL_COUNT_MAX || entry.sequence > SEQUENCE_MAX ||
 		spool->size_bytes + letter->message.len > SPOOL_BYTES_MAX)
 		return SPOOL_FULL;
 	if (snprintf(entry.name, sizeof(entry.name),

@@ -183,12 +183,21 @@ before=$(moved)
 send_is 1 'maillogsentinel: state/spool: is full of reports that could not be sent (*' "a full spool takes no more"
 tap_is "$(moved)" "$before" "and the rows wait"
 rm "$SPOOL"/*
+# behind the bookmark by its name, and nothing that can be read
+mkdir "$SPOOL/000001-1.1-1.2.eml.tmp"
+truncate -s 100M "$SPOOL/000002-1.1-1.2.eml"
+ln -s nowhere "$SPOOL/000003-1.1-1.2.eml"
+send_is 1 'maillogsentinel: state/spool/000002-*.failed: File too large; it has failed and is kept
+000003-*: sent to root, staff@example.org' "strangers in the spool hold nothing up"
+tap_is "$(last_mail)" "u9;" "and the rows that waited are sent"
+rm -r "${SPOOL:?}"/*
+rows u9b
 cp "$STATE/report.offset" "$WORK/kept"
 printf torn >"$STATE/report.offset"
 send_is 1 'maillogsentinel: state/report.offset: *; nothing is sent until it is put right (without it all rows are reported again)' "a torn bookmark"
 cp "$WORK/kept" "$STATE/report.offset"
 send_is 0 '000001-*: sent to root, staff@example.org' "put right, it goes on"
-tap_is "$(last_mail)" "u9;" "with the rows that waited"
+tap_is "$(last_mail)" "u9b;" "with the rows that waited"
 
 # ---- two at a time ---------------------------------------------------------------------------------
 rows u10

@@ -353,6 +353,7 @@ static void test_clean(void)
 	scratch_text("spool/.eml", "x");
 	MUST(!mkdir("spool/000009-1.1-1.2.eml", 0700));
 	MUST(!symlink(A ".eml", "spool/000008-1.1-1.2.eml"));
+	MUST(!mkdir("spool/000008-1.1-1.2.state", 0700));
 	names_are(A " ", "what is not ours is not seen");
 	MUST(!access("spool/" B ".state", F_OK));
 	MUST(!spool_open(".", &spool));
@@ -409,8 +410,10 @@ static void test_limits(void)
 		"one that goes makes room");
 	scratch_run("rm -r spool; mkdir spool; truncate -s 1073741700 spool/" A ".failed");
 	tap_ok(!add(1, 100) && add(1, 100) == SPOOL_FULL, "nor so many bytes");
-	scratch_run("rm -r spool; mkdir spool; touch spool/18446744073709551615-1.1-1.1.failed");
-	tap_ok(add(1, 100) == SPOOL_FULL, "nor a sequence number that there is not");
+	scratch_run("rm -r spool; mkdir spool; touch spool/1000000000000-1.1-1.1.failed");
+	names_are("", "a sequence number that is none of ours is not seen");
+	scratch_run("mv spool/1000000000000-1.1-1.1.failed spool/999999999999-1.1-1.1.failed");
+	tap_ok(add(1, 100) == SPOOL_FULL, "and none is made");
 	scratch_run("rm -r spool; touch spool");
 	tap_ok(spool_open(".", &spool) == -ENOTDIR, "a file in the place of the directory");
 	MUST(!unlink("spool"));
