@@ -190,12 +190,12 @@ static const Case cases[] = {
 	{"banner 421", {.banner = "421 busy"}, DOWN, "LLL", "the server says: 421 busy"},
 	{"banner 5xx", {.banner = "554 no service"}, DOWN, "LLL",
 		"the server says: 554 no service"},
-	{"banner hangs", {.banner = HANG}, DOWN, "LLL", "the server has said nothing for 1 s"},
+	{"banner hangs", {.banner = HANG}, DOWN, "LLL", "the server has said nothing for 2 s"},
 	{"closed before the banner", {.banner = CLOSE}, DOWN, "LLL", "closed the connection"},
 	{"no SMTP at all", {.banner = NO_SMTP}, DOWN, "LLL", ""},
 	{"EHLO 4xx", {.ehlo = "450 busy"}, DOWN, "LLL", "the server says: 450 busy"},
 	{"EHLO 5xx", {.ehlo = "550 go away"}, DOWN, "LLL", "the server says: 550 go away"},
-	{"EHLO hangs", {.ehlo = HANG}, DOWN, "LLL", "the server has said nothing for 1 s"},
+	{"EHLO hangs", {.ehlo = HANG}, DOWN, "LLL", "the server has said nothing for 2 s"},
 	{"closed at EHLO", {.ehlo = CLOSE}, DOWN, "LLL", "closed the connection"},
 
 	{"MAIL 4xx", {.mail = "452 4.3.1 disk full"}, 0, "LLL", "MAIL FROM: 452 4.3.1 disk full",
@@ -268,7 +268,7 @@ static const Case cases[] = {
 
 /* Time enough for what is answered, and little for what is not. */
 #define PATIENT 30000
-#define QUICK 1000
+#define QUICK 2000
 
 static SmtpOptions options_of(char url[64], unsigned answer_ms)
 {
@@ -457,32 +457,56 @@ static void test_nobody(void)
 		"an address of another kind");
 }
 
+/* Sends the parent a signal when the server has heard the text. */
+static pid_t start_killer(int sig, const char *heard)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (pid)
+		return pid;
+	for (unsigned i = 0; i < 3000; i++) {
+		_cleanup_strbuf_ StrBuf sb = scratch_read("heard");
+
+		if (strstr(strbuf_text(&sb), heard))
+			break;
+		(void)usleep(10000);
+	}
+	(void)kill(getppid(), sig);
+	_exit(0);
+}
+
 static void test_interrupted(void)
 {
-	static const Script scripts[] = {{.banner = HANG}, {.ehlo = HANG}, {.mail = HANG},
-		{.end = HANG}, {.deaf = true}, {.rcpt = {"550 no"}, .end = HANG}};
+	static const struct {
+		Script script;
+		const char *heard; /* until it hangs */
+	} hanging[] = {
+		{{.banner = HANG}, ""},
+		{{.ehlo = HANG}, "EHLO"},
+		{{.mail = HANG}, "MAIL"},
+		{{.end = HANG}, "\r\n.\r\n"},
+		{{.deaf = true}, "DATA"},
+		{{.rcpt = {"550 no"}, .end = HANG}, "\r\n.\r\n"},
+	};
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	sigset_t blocked, before;
 
 	(void)sigemptyset(&blocked);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		(void)sigaddset(&blocked, signals[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(hanging); i++) {
 		Delivery deliveries[3];
 		char url[64], letters[4];
 		SmtpOptions options = options_of(url, PATIENT);
-		pid_t server = start_server(&scripts[i]), killer;
+		pid_t server, killer;
 		int r, sig;
 		Why why;
 
+		scratch_text("heard", "");
+		server = start_server(&hanging[i].script);
 		MUST(!sigprocmask(SIG_BLOCK, &blocked, &before));
-		killer = fork();
-		MUST(killer >= 0);
-		if (!killer) {
-			(void)usleep(200000);
-			(void)kill(getppid(), signals[i % ARRAY_SIZE(signals)]);
-			_exit(0);
-		}
+		killer = start_killer(signals[i % ARRAY_SIZE(signals)], hanging[i].heard);
 		r = smtp_send(
 			&options, "a@b", three, 3, span_from_string(message), deliveries, &why);
 		MUST(waitpid(killer, NULL, 0) == killer);
@@ -491,7 +515,7 @@ static void test_interrupted(void)
 		stop_server(server);
 		letters_of(deliveries, letters);
 		if (!tap_ok(r == -EINTR && strstr(why.text, "interrupted") &&
-				    !strcmp(letters, scripts[i].rcpt[0] ? "RLL" : "LLL"),
+				    !strcmp(letters, hanging[i].script.rcpt[0] ? "RLL" : "LLL"),
 			    "signal %d while it hangs, %zu", sig, i))
 			tap_note("%d %s %s", r, letters, why.text);
 	}
