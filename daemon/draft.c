@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/draft.h"
 
-#include "base/calendar.h"
 #include "daemon/hostname.h"
 #include "report/address.h"
 #include "report/html.h"
 #include "report/message.h"
 #include "report/text.h"
+#include "report/wording.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -79,7 +79,6 @@ static void append_message_id(int64_t now_us, const char *domain, StrBuf *sb)
 /* "[MailLogSentinel] mail.example.org: 55 failed logins on 2025-05-17, 2 warnings" */
 static void append_subject(const Config *config, const ReportFacts *facts, StrBuf *sb)
 {
-	char since[CALENDAR_MINUTE_MAX];
 	LocalZone zone = {0};
 
 	if (*config->report.subject_prefix)
@@ -89,8 +88,8 @@ static void append_subject(const Config *config, const ReportFacts *facts, StrBu
 	if (facts->whole_day) {
 		strbuf_appendf(sb, " on %s", facts->date);
 	} else if (facts->from_us) {
-		(void)calendar_format_minute(&zone, facts->from_us, since);
-		strbuf_appendf(sb, " since %s", since);
+		strbuf_append_char(sb, ' ');
+		wording_append_window(sb, facts, &zone);
 	}
 	if (facts->warning_count)
 		strbuf_appendf(sb, ", %zu warning%s", facts->warning_count,

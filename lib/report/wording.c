@@ -24,6 +24,9 @@ void wording_append_window(StrBuf *sb, const ReportFacts *facts, LocalZone *zone
 		strbuf_append_string(sb, "today");
 	} else if (facts->whole_day) {
 		strbuf_appendf(sb, "on %s", facts->date);
+	} else if (facts->from_us > facts->now_us) {
+		/* The clock was set back meanwhile. */
+		strbuf_append_string(sb, "since the last report");
 	} else if (facts->from_us) {
 		(void)calendar_format_minute(zone, facts->from_us, text);
 		strbuf_appendf(sb, "since %s", text);
@@ -113,7 +116,9 @@ void wording_share(const ReportFacts *facts, uint64_t count, char text[WORDING_S
 	double share = (double)MIN(count, facts->total) / (double)MAX(facts->total, (uint64_t)1);
 	unsigned percent = (unsigned)wording_round(share * 100);
 
-	if (percent)
+	if (percent == 100 && count < facts->total)
+		(void)snprintf(text, WORDING_SHARE_MAX, ">99 %%");
+	else if (percent)
 		(void)snprintf(text, WORDING_SHARE_MAX, "%u %%", percent);
 	else
 		(void)snprintf(text, WORDING_SHARE_MAX, "<1 %%");

@@ -7,7 +7,7 @@
 #include "base/strbuf.h"
 #include "report/facts.h"
 
-/* "today", "on 2025-05-17", "since 2025-05-16 23:59", "since the first start". */
+/* "today", "on 2025-05-17", "since 2025-05-16 23:59", "since the last report", "since the first start". */
 void wording_append_window(StrBuf *sb, const ReportFacts *facts, LocalZone *zone);
 
 /*
@@ -32,7 +32,7 @@ const char *wording_rdns(Span status);
 void wording_append_size(StrBuf *sb, uint64_t size_bytes);
 
 #define WORDING_SHARE_MAX 16
-/* "33 %", "<1 %" of the report's attempts; NUL-terminated. */
+/* "33 %", "<1 %", ">99 %" of the report's attempts; NUL-terminated. */
 void wording_share(const ReportFacts *facts, uint64_t count, char text[WORDING_SHARE_MAX]);
 
 /* The hour with the most attempts, the first of several. */

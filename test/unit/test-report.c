@@ -195,6 +195,7 @@ static void test_windows(void)
 		{false, DAY(-1), DAY(-1) + HOURS(28), DAY(0), "since 2026-11-21 00:00", true},
 		{false, DAY(-1), DAY(-1) + HOURS(29), DAY(0), "since 2026-11-21 00:00", false},
 		{false, DAY(0), DAY(-1), DAY(0), "since 2026-11-22 00:00", false},
+		{false, DAY(1), DAY(0), DAY(0), "since the last report", false},
 		{false, 0, DAY(0), DAY(0), "since the first start", false},
 		{false, 0, HOURS(24), DAY(0), "since the first start", false},
 	};
@@ -280,6 +281,9 @@ static void test_words(void)
 		{100, 100, "100 %"},
 		{3, 1, "33 %"},
 		{1000, 4, "<1 %"},
+		{1000, 994, "99 %"},
+		{1000, 995, ">99 %"},
+		{401, 400, ">99 %"},
 		{1000, 5, "1 %"},
 		{1000, 6, "1 %"},
 		{0, 5, "<1 %"},
