@@ -142,6 +142,9 @@ tap_none "nothing was sent" "$(grep MAIL "$WORK/plain")"
 all_proxy=http://127.0.0.1:1 smtp_proxy=http://127.0.0.1:1 ALL_PROXY=http://127.0.0.1:1 \
 	sends "the environment's proxies are not for mail" smtp mail.test plain '' A ''
 
+tap_is "$(timeout 60 "$PLAY" send smtp://name.invalid a@b "$WORK/message" root 2>&1)" \
+	"1 L name.invalid:25: the host is not found" "a host that nobody knows"
+
 # A handshake that never ends: it is asked to end, and does.
 url=smtp+starttls://mail.test:${port[stalls]}
 rm -f "$WORK/stalls"
