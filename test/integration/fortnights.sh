@@ -5,6 +5,7 @@
 # schedules, one of them at a time that a change leaves out or brings twice. Failed logins come at all hours; the service is restarted and
 # killed, the clock is set and set back, the CSV rotated, and the mail server is away or ill for a day and more. In the end the rows of
 # all mails together are the CSV's, in order, and each time of the schedule had its mail.
+# MLS_KEEP names a directory that keeps what each left. Arguments ("2026-03-22 23:59") are other fortnights.
 # shellcheck disable=SC2317,SC2034,SC2154  # functions are called by wait_until and trap; service.sh and report-rig.sh share variables
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
@@ -79,6 +80,32 @@ event() { # DAY
 	esac
 }
 
+# Which mails up to that date say another number of rows of the day before than the CSV has, or "today" of what is not.
+wrong_days() { # DATE
+	local directory id date said rows earlier=0 today
+	local -A seen=()
+
+	for directory in "$WORK"/read/????; do
+		id=$(sed -n 's/^Message-ID: //p' "$directory/head")
+		[ -z "${seen[$id]-}" ] || continue
+		seen[$id]=yes
+		date=$(date -d "$(sed -n 's/^Date: //p' "$directory/head")" +%F)
+		[[ ! $date > $1 ]] || break
+		said=$(sed -nE 's/^  The day before +([0-9]+).*/\1/p' "$directory/text")
+		rows=$(grep -c "^[^,]*,\"$(date -d "$date - 1 day" +%F) " "$WORK/rows.csv")
+		[ "${said:-$rows}" = "$rows" ] || echo "$date: the day before had $rows rows, not $said"
+		rows=$(grep -cv '^server,' "$directory/rows" 2>/dev/null)
+		today=$(grep -c "^[^,]*,\"$date " "$directory/rows" 2>/dev/null)
+		if [ "${rows:-0}" -gt 0 ]; then
+			# all of them are of today, and no earlier mail had any
+			said=$([ "$today" = "$rows" ] && [ "$(head -n "$earlier" "$WORK/rows.mail" | grep -c "^[^,]*,\"$date ")" = 0 ] && echo today)
+			grep -q "^Total attempts ${said:-since .*}: " "$directory/text" ||
+				echo "$date: ${said:-since another day}: $(grep '^Total attempts' "$directory/text")"
+		fi
+		earlier=$((earlier + ${rows:-0}))
+	done
+}
+
 simulate() { # DATE HH:MM
 	local day slot wanted='' had='' date
 
@@ -117,6 +144,8 @@ simulate() { # DATE HH:MM
 	found "each mail says how many rows it has" "$(wrong_totals)" ""
 	found "the mails are sound" "$(mail_defects)" ""
 	found "nothing is left in the spool" "$(ls "$STATE/spool" 2>/dev/null)" ""
+	# until the clock is set far ahead, and later than it was back
+	found "its numbers of other days are right" "$(wrong_days "$(date -d "$1 + 10 days" +%F)")" ""
 	for date in $wanted; do
 		day=$(LC_ALL=C date -d "$date" '+%a, %d %b %Y')
 		grep -q "^Date: $day" "$WORK"/read/*/head && had+="$date "
