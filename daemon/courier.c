@@ -328,8 +328,10 @@ bool courier_send_now(const Config *config, const char *from, Span message)
 	Why why = {""};
 	int r;
 
-	while (to[count])
+	/* There is one at least. */
+	do
 		count++;
+	while (to[count]);
 	deliveries = calloc(count + 1, sizeof(*deliveries));
 	r = deliveries ? transport_send(&options, from, to, count, message, deliveries, &why)
 		       : -ENOMEM;
