@@ -6,11 +6,9 @@
 # left, and the next one puts all in place.
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
-PROGRAM=$MLS_PROGRAM_RELEASE
-SHIM=$(dirname "$PROGRAM")/../test/fault-shim.so
-WORKERS=${MLS_FAULT_WORKERS:-8}
+# shellcheck source=test/integration/faults-rig.sh
+. "$(dirname "$0")/faults-rig.sh"
 
-# Prints name and number of each error that a call of the kind can return; 0 does half of the work.
 errors_of() { # KIND
 	case $1 in
 	write) printf 'ENOSPC 28\nEIO 5\nshort 0\n' ;;
@@ -44,7 +42,7 @@ prepare() { # DIR
 }
 
 update() { # DIR
-	LD_PRELOAD=$SHIM FAULT_RECORD=$1/record "$PROGRAM" -c "$1/conf" update-db >"$1/out" 2>"$1/err"
+	faulty "$1/record" "$PROGRAM" -c "$1/conf" update-db >"$1/out" 2>"$1/err"
 }
 
 leftovers() { # DIR
@@ -71,18 +69,18 @@ versions() { # DIR
 }
 
 # Prints what is wrong, if anything is.
-one_fault() { # DIR KIND ERRNO NTH
+one_fault() { # DIR MODE KIND ERRNO NTH
 	local rc found wrong='' code
 
 	prepare "$1"
-	export FAULT_KIND=$2 FAULT_ERRNO=$3 FAULT_NTH=$4 FAULT_TIMES=1
-	[ "$2:$3" != write:28 ] || FAULT_TIMES=0 # a disk that is full stays full
+	export FAULT_KIND=$3 FAULT_ERRNO=$4 FAULT_NTH=$5 FAULT_TIMES=1
+	[ "$3:$4" != write:28 ] || FAULT_TIMES=0 # a disk that is full stays full
 	update "$1"
 	rc=$?
 	unset FAULT_KIND FAULT_ERRNO FAULT_NTH FAULT_TIMES
 	found=$(versions "$1")
 	[[ $found != *0* ]] || wrong+=" a database is damaged ($found);"
-	[ "$2:$3" != write:28 ] || [ "$rc:$found" = 1:11 ] || wrong+=" status $rc and versions $found without room;"
+	[ "$3:$4" != write:28 ] || [ "$rc:$found" = 1:11 ] || wrong+=" status $rc and versions $found without room;"
 	case $rc in
 	0) [ "$found" = 22 ] && [ ! -s "$1/err" ] || wrong+=" status 0, but versions $found;" ;;
 	1 | 78) grep -qE '^maillogsentinel: [^ ].*: .' "$1/err" || wrong+=' says nothing;' ;;
@@ -95,7 +93,7 @@ one_fault() { # DIR KIND ERRNO NTH
 	"$PROGRAM" -c "$1/conf" update-db >/dev/null 2>"$1/err2" || wrong+=" exit status $? of the next one;"
 	[ "$(versions "$1")" = 22 ] && [ -z "$(leftovers "$1")" ] || wrong+=" the next one does not put it right;"
 	[ -n "$wrong" ] || return
-	printf '%s errno %s of call %s:%s\n' "$2" "$3" "$4" "$wrong"
+	printf '%s errno %s of call %s:%s\n' "$3" "$4" "$5" "$wrong"
 	cat "$1/err" "$1/err2"
 	[ ! -s "$1/record" ] || grep ^fault "$1/record"
 }
@@ -104,15 +102,7 @@ prepare "$WORK/calm"
 tap_true "an undisturbed update under the shim" update "$WORK/calm"
 tap_is "$(versions "$WORK/calm") $(cat "$WORK/calm/err")" "22 " "puts both in place"
 tap_true "and keeps the one before" cmp "$WORK/calm/state/db/user-country.mmdb.prev" "$WORK/country-1"
-counts=$(sed -n 's/^counts //p' "$WORK/calm/record")
-tap_note "calls: $counts"
-for count in $counts; do
-	while read -r name number; do
-		for ((n = 1; n <= ${count#*=}; n++)); do
-			printf '%s %s %s %s\n' "${count%=*}" "$number" $n "$name"
-		done
-	done < <(errors_of "${count%=*}") >>"$WORK/points"
-done
+faults_of update "$WORK/calm/record"
 tap_none "what was fetched, its image and what is known of it are durable before the first rename" "$(awk '
 	/^rename .*(user-country|origin-asn)\.mmdb 0$/ { renamed++ }
 	/^write / && renamed { print FNR ": " $0 }
@@ -121,21 +111,5 @@ tap_none "what was fetched, its image and what is known of it are durable before
 	/^rename .*mmdb 0$/ && torn { print FNR ": " $0 }
 	END { if (renamed != 2) print renamed " databases" }' "$WORK/calm/record")"
 
-worker() { # NUMBER
-	local kind number n name i=0
-
-	while read -r kind number n name; do
-		[ $((i++ % WORKERS)) -ne "$1" ] || one_fault "$WORK/w$1" "$kind" "$number" "$n" >"$WORK/w$1.out"
-		[ ! -s "$WORK/w$1.out" ] || { printf '%s\n' "$kind $name"; cat "$WORK/w$1.out"; } >>"$WORK/wrong.$1"
-		: >"$WORK/w$1.out"
-	done <"$WORK/points"
-}
-begin=$EPOCHSECONDS
-for ((w = 0; w < WORKERS; w++)); do worker $w & done
-wait
-cat "$WORK"/wrong.* >"$WORK/wrong" 2>/dev/null
-tap_note "$(wc -l <"$WORK/points") faults in $((EPOCHSECONDS - begin)) s"
-while read -r kind name count; do
-	tap_none "each of $count $kind calls: $name" "$(sed -n "/^$kind $name\$/,/^[a-z]* [A-Za-z]*\$/p" "$WORK/wrong")"
-done < <(awk '{ count[$1 " " $4]++ } END { for (k in count) print k, count[k] }' "$WORK/points" | sort)
+faults_run "old or new, whole"
 tap_done

@@ -7,8 +7,8 @@
 # shellcheck disable=SC2317  # functions are called by name
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
-PROGRAM=$MLS_PROGRAM_RELEASE
-SHIM=$(dirname "$PROGRAM")/../test/fault-shim.so
+# shellcheck source=test/integration/faults-rig.sh
+. "$(dirname "$0")/faults-rig.sh"
 WORKERS=${MLS_FAULT_WORKERS:-12}
 
 line() { # USER [REPEATED]
@@ -22,7 +22,6 @@ noise() {
 	printf '2026-11-22T13:01:49.060269+00:00 mx1 postfix/smtpd[9]: disconnect from unknown[203.0.113.7]\n'
 }
 
-# Prints name and number of each error that a call of the kind can return; 0 does half of the work.
 errors_of() { # KIND
 	case $1 in
 	write) printf 'ENOSPC 28\nEDQUOT 122\nEIO 5\nshort 0\n' ;;
@@ -169,15 +168,7 @@ tap_is "$(wc -l <<<"$EXPECTED")" 11 "has ten rows"
 for mode in extract run moved; do
 	prepare "$WORK/$mode"
 	tap_true "an undisturbed $mode under the shim" "short_$mode" "$WORK/$mode"
-	counts=$(sed -n 's/^counts //p' "$WORK/$mode/record")
-	tap_note "$mode calls: $counts"
-	for count in $counts; do
-		while read -r name number; do
-			for ((n = 1; n <= ${count#*=}; n++)); do
-				printf '%s %s %s %s %s\n' "$mode" "${count%=*}" "$number" $n "$name"
-			done
-		done < <(errors_of "${count%=*}") >>"$WORK/points"
-	done
+	faults_of "$mode" "$WORK/$mode/record"
 done
 tap_none "rows are durable before a checkpoint names them" "$(awk '
 	/^write .*csv / { dirty = 1 }
@@ -190,22 +181,5 @@ tap_none "rows are durable before a checkpoint names them" "$(awk '
 	/^write .*csv / && unsynced { print FILENAME ":" FNR ": the directory was not synced" }
 	END { if (renamed < 4) print "only " renamed " checkpoints" }' "$WORK/extract/record" "$WORK/run/record" "$WORK/moved/record")"
 
-worker() { # NUMBER
-	local mode kind number n name i=0
-
-	while read -r mode kind number n name; do
-		[ $((i++ % WORKERS)) -ne "$1" ] || one_fault "$WORK/w$1" "$mode" "$kind" "$number" "$n" >"$WORK/w$1.out"
-		[ ! -s "$WORK/w$1.out" ] || { printf '%s\n' "$mode $kind $name"; cat "$WORK/w$1.out"; } >>"$WORK/wrong.$1"
-		: >"$WORK/w$1.out"
-	done <"$WORK/points"
-}
-begin=$EPOCHSECONDS
-for ((w = 0; w < WORKERS; w++)); do worker $w & done
-wait
-cat "$WORK"/wrong.* >"$WORK/wrong" 2>/dev/null
-tap_note "$(wc -l <"$WORK/points") faults in $((EPOCHSECONDS - begin)) s"
-while read -r mode kind name count; do
-	text="$mode goes on exactly after each of $count $kind calls: $name"
-	tap_none "$text" "$(sed -n "/^$mode $kind $name\$/,/^[a-z]* [a-z]* [A-Za-z]*\$/p" "$WORK/wrong")"
-done < <(awk '{ count[$1 " " $2 " " $5]++ } END { for (k in count) print k, count[k] }' "$WORK/points" | sort)
+faults_run "goes on exactly after it"
 tap_done
