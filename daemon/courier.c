@@ -332,7 +332,7 @@ bool courier_send_now(const Config *config, const char *from, Span message)
 	do
 		count++;
 	while (to[count]);
-	deliveries = calloc(count + 1, sizeof(*deliveries));
+	deliveries = calloc(count, sizeof(*deliveries));
 	r = deliveries ? transport_send(&options, from, to, count, message, deliveries, &why)
 		       : -ENOMEM;
 	for (size_t i = 0; deliveries && i < count; i++)
