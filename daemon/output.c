@@ -36,6 +36,21 @@ static int fill(int fd, const char *temporary, const char *path, mode_t mode, Sp
 	return r;
 }
 
+/* A link that somebody else has left in a directory like /tmp: open(2) mostly follows none (proc(5), protected_symlinks). */
+static bool is_planted(const char *path)
+{
+	_cleanup_free_ char *parent = file_parent_dup(path);
+	struct stat link, directory;
+
+	if (lstat(path, &link) < 0 || !S_ISLNK(link.st_mode) || link.st_uid == geteuid())
+		return false;
+	/* What is not known is not followed. */
+	if (!parent || stat(parent, &directory) < 0)
+		return true;
+	return directory.st_mode & S_ISVTX && directory.st_mode & S_IWOTH &&
+	       link.st_uid != directory.st_uid;
+}
+
 int output_write(const char *path, Span bytes)
 {
 	/* Behind a symbolic link, it is the file that is replaced. */
@@ -48,6 +63,8 @@ int output_write(const char *path, Span bytes)
 
 	if (!real && errno != ENOENT)
 		return -errno;
+	if (is_planted(path))
+		return -EACCES;
 	if (stat(target, &st) < 0)
 		st.st_mode = S_IFREG | mode_of_new();
 	if (S_ISDIR(st.st_mode))

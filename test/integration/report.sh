@@ -113,6 +113,20 @@ ln -s target "$WORK/link.html"
 ask --html "$WORK/link.html"
 tap_is "$code: $(readlink "$WORK/link.html") $(stat -c %a "$WORK/target") $(head -c 15 "$WORK/target")" \
 	"0: target 604 <!DOCTYPE html>" "behind a symbolic link the file is replaced, and keeps its mode"
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir -m 1777 "$WORK/tmp"
+	echo old >"$WORK/victim"
+	ln -s ../victim "$WORK/tmp/planted"
+	chown -h nobody "$WORK/tmp/planted"
+	ask --html "$WORK/tmp/planted"
+	tap_is "$code: $said $(cat "$WORK/victim")" "1: maillogsentinel: $WORK/tmp/planted: Permission denied old" \
+		"no link is followed that somebody else left in a directory like /tmp"
+	chmod 755 "$WORK/tmp"
+	ask --html "$WORK/tmp/planted"
+	tap_is "$code: $(head -c 15 "$WORK/victim")" "0: <!DOCTYPE html>" "elsewhere it is"
+else
+	tap_skip "links of somebody else" "needs root"
+fi
 ask --html /dev/stdout
 tap_is "$code: $(head -c 15 "$WORK/out")" "0: <!DOCTYPE html>" "to a file that is open"
 "$MLS_PROGRAM" -c "$WORK/conf" report --html /dev/stdout | cat >"$WORK/piped"
