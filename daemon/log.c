@@ -25,6 +25,8 @@
 
 #define PROGRAM "maillogsentinel"
 #define STDERR_WAIT_MS 100
+#define TEXT_SIZE ((size_t)4 * LOG_MESSAGE_MAX) /* escaped: \xHH for each byte */
+#define LINE_SIZE ((size_t)LOG_MESSAGE_MAX + 200)
 
 static const struct {
 	const char *name;
@@ -42,7 +44,7 @@ static struct {
 	LogFile file;
 	uint64_t file_lost, stderr_lost; /* messages, since it worked last */
 	LocalZone zone;
-	StrBuf text, line; /* kept, so that logging needs no memory once it has run */
+	StrBuf text, line; /* made by log_configure(), so that no message needs memory */
 } self = {.level = LOG_LEVEL_INFO, .file = LOG_FILE_NONE};
 
 int log_level_from_name(const char *name, LogLevel *ret_level)
@@ -65,6 +67,11 @@ int log_configure(const LogOptions *options)
 	LogFile file = LOG_FILE_NONE;
 	int r;
 
+	/* Without memory now there may be some later. */
+	strbuf_reset(&self.text);
+	(void)strbuf_reserve(&self.text, TEXT_SIZE);
+	strbuf_reset(&self.line);
+	(void)strbuf_reserve(&self.line, LINE_SIZE);
 	if (options->file && *options->file) {
 		r = log_file_open(
 			options->file, options->file_max_bytes, options->file_backup_count, &file);
