@@ -315,7 +315,10 @@ bool courier_send(const Config *config, Spool *spool, size_t count)
 		&courier, FATE_WAITS, "it is tried again later", "are tried again later", &line);
 	if (!courier.fates[FATE_FAILED] && !courier.fates[FATE_WAITS])
 		return true;
-	log_error("%s", strbuf_text(&line));
+	if (strbuf_error(&line))
+		log_error("%s: not all was sent: %s", spool->dir, strerror(ENOMEM));
+	else
+		log_error("%s", strbuf_text(&line));
 	return false;
 }
 
