@@ -128,7 +128,7 @@ stop || status=$?
 tap_is "$status" 0 "the service is stopped"
 tap_true "soon" [ $(($(date +%s%N) - began)) -lt 4000000000 ]
 tap_true "and the job with it" [ ! -e "/proc/$child" ]
-tap_is "$(sed -n 's/^running //p' "$STATE/jobs")" 1 "it is known to be undone"
+tap_is "$(sed -n '/^job update-db$/,/^job /s/^running //p' "$STATE/jobs")" 1 "it is known to be undone"
 tap_true "that is no failure" [ -z "$(sed -n 's/^failures [1-9]/&/p' "$STATE/jobs")" ]
 
 configure yearly "http://127.0.0.1:$(cat "$WORK/port")/country.csv"

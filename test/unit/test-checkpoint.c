@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "random.h"
 #include "scratch.h"
+#include "state/frame.h"
 #include "tap.h"
 
 #define PATH "state.offset"
@@ -398,6 +399,7 @@ static void test_files(Random *random)
 {
 	_cleanup_checkpoint_ Checkpoint saved, loaded = CHECKPOINT_INIT;
 	_cleanup_strbuf_ StrBuf huge = STRBUF_INIT;
+	char line[4096];
 	Why why = {""};
 
 	make(&saved, random, 1);
@@ -405,9 +407,11 @@ static void test_files(Random *random)
 	tap_ok(checkpoint_load(".", &loaded, &why) == -EISDIR && *why.text,
 		"a directory is an error");
 	tap_ok(checkpoint_save("no/where", &saved) == -ENOENT, "no directory to save it in");
+	memset(line, '9', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
 	strbuf_append_string(&huge, FIRST_LINE);
-	while (huge.len < 17 << 20)
-		strbuf_append_string(&huge, "csv 0123456789012345678901234567890123456789\n");
+	while (huge.len <= FRAME_FILE_MAX)
+		strbuf_append(&huge, line, sizeof(line));
 	tap_ok(load_bytes(huge.data, huge.len, &why) == -EFBIG && *why.text,
 		"a file that is far too large is not read");
 	MUST(!checkpoint_save(PATH, &saved));
