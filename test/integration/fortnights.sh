@@ -60,6 +60,16 @@ end_service() { # SIGNAL
 	pid=
 }
 rotate() { mv "$CSV" "$CSV.$1"; }
+# The clock is set 26 hours ahead, over a slot: that is served as soon as the service looks at the clock.
+jump() {
+	local due
+	due=$(($(job_field due) / 1000000))
+
+	set_clock 93600
+	pass 60
+	wait_until 20 job_ended_since $due || found "the slot that was jumped over is served" no yes
+	wait_until 10 no_child
+}
 
 # The day's own event, at noon or at night.
 event() { # DAY
@@ -74,7 +84,7 @@ event() { # DAY
 	8) smtp_mode && rotate "$1" ;;
 	9) set_clock -7200 && live 5000 && set_clock 7200 ;;
 	10) smtp_mode 'end once lost' && end_service KILL && start_timed ;;
-	11) set_clock 93600 && live 3600 && set_clock -93600 ;;
+	11) jump && live 3600 && set_clock -93600 ;;
 	12) end_service TERM && live $((20 * 3600)) && start_timed ;;
 	13) smtp_mode 'banner once close' ;;
 	esac
