@@ -402,7 +402,7 @@ static int write_header(CsvFile *file, Why *why)
 		r = file_sync_parent(file->path);
 	if (r < 0) {
 		why_set(why, "%s: %s", file->path, strerror(-r));
-		(void)ftruncate(file->fd, 0);
+		(void)!ftruncate(file->fd, 0);
 		return r;
 	}
 	file->length = header.len;

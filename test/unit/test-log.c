@@ -425,7 +425,7 @@ static void test_configure_failures(void)
 	};
 
 	(void)mkdir(in_dir("subdir"), 0700);
-	(void)symlink("g.log", in_dir("link"));
+	(void)!symlink("g.log", in_dir("link"));
 	(void)mkfifo(in_dir("pipe"), 0600);
 	(void)log_configure(&good);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -489,7 +489,7 @@ static void test_torn(void)
 
 	(void)log_file_open(in_dir("t.log"), 4096, 1, &file);
 	(void)log_file_write(&file, SPAN_LITERAL("one\n"));
-	(void)write(file.fd, "tw", 2);
+	(void)!write(file.fd, "tw", 2);
 	file.torn = true;
 	(void)log_file_write(&file, SPAN_LITERAL("three\n"));
 	(void)log_file_write(&file, SPAN_LITERAL("four\n"));
