@@ -5,6 +5,7 @@
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/databases.h"
+#include "daemon/dns-counts.h"
 #include "daemon/failures.h"
 #include "daemon/geo-keeper.h"
 #include "daemon/log.h"
@@ -44,6 +45,7 @@ typedef struct Daemon {
 	StatusKeeper *keeper; /* NULL: not the service */
 	Timetable *timetable; /* likewise */
 	int64_t started_us, stopped_us;
+	DnsCounts dns_counts;
 
 	bool stopping;     /* a signal came: nothing is read any more */
 	bool ready;        /* systemd was told */
@@ -79,6 +81,9 @@ static void fill_status(void *userdata, Status *status)
 	status->stopped_us = daemon->stopped_us;
 	if (daemon->session)
 		session_status(daemon->session, status);
+	dns_counts_status(&daemon->dns_counts,
+		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL,
+		daemon->config->dns.enabled && !daemon->options.no_dns, status);
 	geo_keeper_status(daemon->geo_keeper, status);
 	if (daemon->timetable)
 		timetable_status(daemon->timetable, status);
@@ -383,6 +388,7 @@ static int open_status(Daemon *daemon)
 	int r = warnings_new(&daemon->warnings);
 
 	daemon->started_us = loop_wall_us();
+	dns_counts_begin(&daemon->dns_counts, daemon->config->paths.state_dir, daemon->started_us);
 	if (!r && daemon->options.follow)
 		r = status_keeper_new(
 			daemon->loop, daemon->config, fill_status, daemon, &daemon->keeper);

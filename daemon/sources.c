@@ -323,23 +323,46 @@ unsigned sources_poll_ms(const Sources *sources)
 	return logs_poll_ms(sources->logs);
 }
 
+/* What was read of logs that are not among those that are followed now. */
+static Counters count_gone(const Sources *sources)
+{
+	const Checkpoint *checkpoint = sources->options.checkpoint;
+	Counters all = {0}, live = {0};
+
+	for (size_t i = 0; i < checkpoint->log_count; i++)
+		counters_add(&all, &checkpoint->logs[i].counters);
+	for (size_t i = 0; i < logs_count(sources->logs); i++)
+		counters_add(&live, &checkpoint->logs[sources->states[i]].counters);
+	return counters_without(&all, &live);
+}
+
 void sources_status(const Sources *sources, Status *status)
 {
+	static const char *const kinds[] = {
+		[SOURCE_UNDECIDED] = NULL,
+		[SOURCE_FILE] = "file",
+		[SOURCE_JOURNAL] = "journal",
+	};
 	size_t count = logs_count(sources->logs);
 
+	status->source = kinds[sources->choice.source];
+	status->gone = count_gone(sources);
 	status->logs = calloc(count, sizeof(*status->logs));
 	for (size_t i = 0; status->logs && i < count; i++) {
 		const Source *source = logs_source(sources->logs, i);
+		const LogState *saved = &sources->options.checkpoint->logs[sources->states[i]];
 		LogState state = {0};
+		bool is_file = source_tail(source);
 
 		source_save(logs_source(sources->logs, i), &state);
 		status->logs[status->log_count++] = (StatusLog){
 			.path = source_name(source),
-			.open = source_tail(source) ? state.has_position
-						    : !source_is_missing(source),
+			.open = is_file ? state.has_position : !source_is_missing(source),
 			.device = state.position.device,
 			.inode = state.position.inode,
 			.offset = state.position.offset,
+			/* It is long, and lives here: that which is committed. */
+			.cursor = is_file || !*saved->cursor ? NULL : saved->cursor,
 			.read_us = logs_read_us(sources->logs, i),
 			.counters = *pipeline_counters(sources->options.pipeline, i),
 		};

@@ -499,6 +499,7 @@ int rdns_lookup(Rdns *rdns, const IpAddr *addr, uint64_t now_ms, RdnsEntry **ret
 		rdns_cache_set_idle(&rdns->cache, entry, false);
 		entry->refs++;
 		rdns->counts.cache_hits += entry->status != RDNS_PENDING;
+		rdns->counts.shared += entry->status == RDNS_PENDING;
 		*ret_entry = entry;
 		return 0;
 	}

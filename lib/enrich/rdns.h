@@ -76,6 +76,7 @@ typedef struct RdnsCallbacks {
 typedef struct RdnsCounts {
 	uint64_t lookups;                /* calls of rdns_lookup */
 	uint64_t cache_hits;             /* of these, answered from the cache */
+	uint64_t shared;                 /* likewise, that wait for a query of another one */
 	uint64_t sent;                   /* queries (not counting repetitions), probes among them */
 	uint64_t answered[RDNS_OFF + 1]; /* entries by the status they got */
 	size_t in_flight, waiting; /* entries that are pending: query sent, query not yet sent */

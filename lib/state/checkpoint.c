@@ -25,6 +25,19 @@ void counters_add(Counters *counters, const Counters *more)
 	counters->lost += more->lost;
 }
 
+Counters counters_without(const Counters *sum, const Counters *summand)
+{
+	return (Counters){
+		.lines = sum->lines - summand->lines,
+		.failures = sum->failures - summand->failures,
+		.successes = sum->successes - summand->successes,
+		.outages = sum->outages - summand->outages,
+		.aborted = sum->aborted - summand->aborted,
+		.skipped = sum->skipped - summand->skipped,
+		.lost = sum->lost - summand->lost,
+	};
+}
+
 void checkpoint_done(Checkpoint *checkpoint)
 {
 	for (size_t i = 0; i < checkpoint->log_count; i++)

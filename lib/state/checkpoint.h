@@ -26,6 +26,9 @@ typedef struct Counters {
 
 void counters_add(Counters *counters, const Counters *more);
 
+/* The sum of which one summand is taken away. */
+Counters counters_without(const Counters *sum, const Counters *summand);
+
 typedef struct LogState {
 	char *path; /* as configured: the name that is followed; CHECKPOINT_JOURNAL is the journal */
 	bool has_position; /* false: nothing was read yet, not even an empty file was there */

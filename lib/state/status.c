@@ -25,6 +25,47 @@ void status_done(Status *status)
 	*status = STATUS_INIT;
 }
 
+Counters status_sum(const Status *status)
+{
+	Counters sum = status->gone;
+
+	for (size_t i = 0; i < status->log_count; i++)
+		counters_add(&sum, &status->logs[i].counters);
+	return sum;
+}
+
+bool status_log_lag(const StatusLog *log, uint64_t *ret_bytes)
+{
+	struct stat st;
+
+	if (!log->open || !log->inode || stat(log->path, &st) < 0 || st.st_dev != log->device ||
+		st.st_ino != log->inode || (uint64_t)st.st_size < log->offset)
+		return false;
+	*ret_bytes = (uint64_t)st.st_size - log->offset;
+	return true;
+}
+
+bool status_dns_hits(const Status *status, unsigned *ret_permille)
+{
+	const StatusDns *dns = &status->dns;
+	uint64_t lookups = dns->counts.lookups - dns->before.lookups;
+	uint64_t hits = dns->counts.cache_hits - dns->before.cache_hits;
+
+	if (!lookups)
+		return false;
+	*ret_permille = (unsigned)((double)hits * 1000 / (double)lookups);
+	return true;
+}
+
+uint64_t status_dns_rate(const Status *status, int64_t now_us)
+{
+	int64_t end_us = status->stopped_us ? MIN(status->stopped_us, now_us) : now_us;
+	int64_t seconds = MAX((end_us - status->started_us) / 1000000, 1);
+	uint64_t lookups = status->dns.counts.lookups - status->dns.before.lookups;
+
+	return (uint64_t)((double)lookups * 60000 / (double)seconds);
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 static void append_text(StrBuf *sb, const char *key, const char *text)
@@ -34,18 +75,46 @@ static void append_text(StrBuf *sb, const char *key, const char *text)
 	strbuf_append_char(sb, '\n');
 }
 
+/* What was added later has a line of its own: an older edition reads the file, too. */
+static void append_counters(StrBuf *sb, const char *key, const char *lost_key, const Counters *c)
+{
+	strbuf_appendf(sb,
+		"%s lines=%" PRIu64 " failures=%" PRIu64 " successes=%" PRIu64 " outages=%" PRIu64
+		" aborted=%" PRIu64 " skipped=%" PRIu64 "\n%s %" PRIu64 "\n",
+		key, c->lines, c->failures, c->successes, c->outages, c->aborted, c->skipped,
+		lost_key, c->lost);
+}
+
 static void append_log(StrBuf *sb, const StatusLog *log)
 {
 	append_text(sb, "log", log->path);
 	if (log->open)
 		strbuf_appendf(sb, "place file=%" PRIu64 ":%" PRIu64 " offset=%" PRIu64 "\n",
 			log->device, log->inode, log->offset);
+	if (log->cursor)
+		append_text(sb, "cursor", log->cursor);
+	strbuf_appendf(sb, "read %" PRId64 "\n", log->read_us);
+	append_counters(sb, "counters", "lost", &log->counters);
+}
+
+static void append_dns_counts(StrBuf *sb, const char *key, const StatusDnsCounts *c)
+{
 	strbuf_appendf(sb,
-		"read %" PRId64 "\ncounters lines=%" PRIu64 " failures=%" PRIu64
-		" successes=%" PRIu64 " outages=%" PRIu64 " aborted=%" PRIu64 " skipped=%" PRIu64
-		"\n",
-		log->read_us, log->counters.lines, log->counters.failures, log->counters.successes,
-		log->counters.outages, log->counters.aborted, log->counters.skipped);
+		"%s lookups=%" PRIu64 " hits=%" PRIu64 " shared=%" PRIu64 " queries=%" PRIu64
+		" ok=%" PRIu64 " no-name=%" PRIu64 " failed=%" PRIu64 " no-ptr=%" PRIu64
+		" timeout=%" PRIu64 " off=%" PRIu64 "\n",
+		key, c->lookups, c->cache_hits, c->shared, c->queries, c->ok, c->no_name, c->failed,
+		c->no_ptr, c->timeout, c->off);
+}
+
+static void append_dns(StrBuf *sb, const StatusDns *dns)
+{
+	strbuf_appendf(sb,
+		"dns since=%" PRId64 " enabled=%d dead=%d in-flight=%" PRIu64 " queued=%" PRIu64
+		" cached=%" PRIu64 "\n",
+		dns->since_us, dns->enabled, dns->dead, dns->in_flight, dns->queued, dns->cached);
+	append_dns_counts(sb, "dns-counts", &dns->counts);
+	append_dns_counts(sb, "dns-before", &dns->before);
 }
 
 static void append_database(StrBuf *sb, const StatusDatabase *database)
@@ -81,8 +150,12 @@ void status_append(const Status *status, StrBuf *sb)
 		status->rows, status->waiting);
 	if (status->paused)
 		append_text(sb, "paused", status->paused);
+	if (status->source)
+		append_text(sb, "source", status->source);
 	for (size_t i = 0; i < status->log_count; i++)
 		append_log(sb, &status->logs[i]);
+	append_counters(sb, "gone", "gone-lost", &status->gone);
+	append_dns(sb, &status->dns);
 	for (size_t i = 0; i < status->database_count; i++)
 		append_database(sb, &status->databases[i]);
 	for (size_t i = 0; i < status->job_count; i++)
@@ -302,6 +375,38 @@ static int read_counters(const char *value, Counters *c)
 		       : -EBADMSG;
 }
 
+static int read_dns_counts(const char *value, StatusDnsCounts *c)
+{
+	int end = 0;
+
+	return sscanf(value,
+		       "lookups=%" SCNu64 " hits=%" SCNu64 " shared=%" SCNu64 " queries=%" SCNu64
+		       " ok=%" SCNu64 " no-name=%" SCNu64 " failed=%" SCNu64 " no-ptr=%" SCNu64
+		       " timeout=%" SCNu64 " off=%" SCNu64 "%n",
+		       &c->lookups, &c->cache_hits, &c->shared, &c->queries, &c->ok, &c->no_name,
+		       &c->failed, &c->no_ptr, &c->timeout, &c->off, &end) == 10 &&
+			       !value[end]
+		       ? 0
+		       : -EBADMSG;
+}
+
+static int read_dns(const char *value, StatusDns *dns)
+{
+	uint64_t enabled = 2, dead = 2;
+	int end = 0;
+
+	if (sscanf(value,
+		    "since=%" SCNd64 " enabled=%" SCNu64 " dead=%" SCNu64 " in-flight=%" SCNu64
+		    " queued=%" SCNu64 " cached=%" SCNu64 "%n",
+		    &dns->since_us, &enabled, &dead, &dns->in_flight, &dns->queued, &dns->cached,
+		    &end) != 6 ||
+		value[end] || enabled > 1 || dead > 1)
+		return -EBADMSG;
+	dns->enabled = enabled;
+	dns->dead = dead;
+	return 0;
+}
+
 static int read_data(const char *value, StatusDatabase *database)
 {
 	int end = 0;
@@ -344,6 +449,7 @@ static int read_line(Status *status, const char *key, char *value)
 		{"rows", &status->rows},
 		{"waiting", &status->waiting},
 		{"more-warnings", &status->more_warnings},
+		{"gone-lost", &status->gone.lost},
 	};
 	StatusLog *log = status->log_count ? &status->logs[status->log_count - 1] : NULL;
 	StatusDatabase *database =
@@ -362,6 +468,16 @@ static int read_line(Status *status, const char *key, char *value)
 		return read_text(value, &status->version);
 	if (!strcmp(key, "paused"))
 		return read_text(value, &status->paused);
+	if (!strcmp(key, "source"))
+		return read_text(value, &status->source);
+	if (!strcmp(key, "gone"))
+		return read_counters(value, &status->gone);
+	if (!strcmp(key, "dns"))
+		return read_dns(value, &status->dns);
+	if (!strcmp(key, "dns-counts"))
+		return read_dns_counts(value, &status->dns.counts);
+	if (!strcmp(key, "dns-before"))
+		return read_dns_counts(value, &status->dns.before);
 	if (!strcmp(key, "log"))
 		return add_log(status, value);
 	if (!strcmp(key, "place"))
@@ -370,6 +486,10 @@ static int read_line(Status *status, const char *key, char *value)
 		return log ? read_signed(value, &log->read_us) : -EBADMSG;
 	if (!strcmp(key, "counters"))
 		return log ? read_counters(value, &log->counters) : -EBADMSG;
+	if (!strcmp(key, "lost"))
+		return log ? read_unsigned(value, &log->counters.lost) : -EBADMSG;
+	if (!strcmp(key, "cursor"))
+		return log ? read_text(value, &log->cursor) : -EBADMSG;
 	if (!strcmp(key, "database"))
 		return add_database(status, value);
 	if (!strcmp(key, "database-path"))

@@ -22,6 +22,7 @@ typedef struct StatusLog {
 	bool open;              /* a file of it is being read: */
 	uint64_t device, inode; /* which */
 	uint64_t offset;        /* read up to here */
+	const char *cursor;     /* the same of the journal; NULL: it is a file, or not known */
 	int64_t read_us;        /* when lines were last read; 0: not yet */
 	Counters counters;      /* of all that was read, also by earlier processes */
 } StatusLog;
@@ -53,6 +54,25 @@ typedef struct StatusJob {
 	const char *result; /* of the last run, in a line */
 } StatusJob;
 
+/* What reverse DNS has done. */
+typedef struct StatusDnsCounts {
+	uint64_t lookups;
+	uint64_t cache_hits; /* of them, answered from the cache */
+	uint64_t shared;     /* likewise, with the answer to a query that was under way */
+	uint64_t queries;    /* that were sent, without repetitions */
+	/* The others, by what came of them: */
+	uint64_t ok, no_name, failed, no_ptr, timeout, off;
+} StatusDnsCounts;
+
+typedef struct StatusDns {
+	int64_t since_us; /* when the counting began; 0: nothing is known of it */
+	bool enabled;
+	bool dead; /* no name server answers */
+	StatusDnsCounts counts;
+	StatusDnsCounts before;             /* of them, by earlier processes */
+	uint64_t in_flight, queued, cached; /* queries, lookups that wait to be sent, answers */
+} StatusDns;
+
 /* All texts are borrowed: by a reader from the buffer, by a writer from wherever it has them. */
 typedef struct Status {
 	int64_t written_us;
@@ -64,8 +84,11 @@ typedef struct Status {
 	uint64_t rows;        /* in the CSV, since the first start */
 	uint64_t waiting;     /* failures that wait for their names */
 	const char *paused;   /* why nothing is read; NULL: it is not */
+	const char *source;   /* "file", "journal"; NULL: that is not decided */
 	StatusLog *logs;
 	size_t log_count;
+	Counters gone; /* of logs that were read once and are not followed any more */
+	StatusDns dns;
 	StatusDatabase *databases;
 	size_t database_count;
 	StatusJob *jobs; /* that have a schedule */
@@ -81,6 +104,18 @@ typedef struct Status {
 /* Frees what status_read() has made. */
 void status_done(Status *status);
 #define _cleanup_status_ _cleanup_(status_done)
+
+/* Of all logs, those included that are not followed any more: since the first start. */
+Counters status_sum(const Status *status);
+
+/* The bytes of the log that were not read yet; false where that can't be known (the journal, a file that was rotated or may not be looked at). */
+bool status_log_lag(const StatusLog *log, uint64_t *ret_bytes);
+
+/* Of the lookups since the daemon was started, how many of 1000 were answered from the cache; false when there were none. */
+bool status_dns_hits(const Status *status, unsigned *ret_permille);
+
+/* Lookups in 1000 minutes, of those from its start until now_us (its end, if it has ended). */
+uint64_t status_dns_rate(const Status *status, int64_t now_us);
 
 /* Appends the file's text without the instant of writing, so that two can be compared. */
 void status_append(const Status *status, StrBuf *sb);

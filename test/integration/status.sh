@@ -67,11 +67,12 @@ tap_is "$code: $said" "0: maillogsentinel VERSION is running since WHEN, process
 read:     1 lines: 1 failed logins, 0 successful, 0 outages, 0 aborted
 written:  1 rows; 0 failed logins wait for their names
 log:      mail.log: read up to byte 160, 0 to go, last lines AGO
+names:    not looked up
 country:  country.csv: data of WHEN, 1 ranges
 asn:      asn.csv: data of WHEN, 1 ranges" "what people are told"
 ask --json
 tap_is "$code: $(sed -E 's/"(started|written|committed|last_read|since|date|loaded)":"[-0-9T:+]+"/"\1":"WHEN"/g; s/"pid":[0-9]+/"pid":PID/; s/age":[0-9]+/age":AGE/g; s/"version":"[0-9.]+"/"version":VERSION/' <<<"$said")" \
-	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"rows":1,"waiting":0,"paused":null,"logs":[{"path":"mail.log","offset":160,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0}],"databases":[{"kind":"country","path":"country.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"},{"kind":"asn","path":"asn.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"}],"jobs":[],"warnings":[],"more_warnings":0}' \
+	'0: {"running":true,"version":VERSION,"pid":PID,"started":"WHEN","stopped":null,"written":"WHEN","committed":"WHEN","lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"lost":0,"rows":1,"waiting":0,"paused":null,"source":"file","logs":[{"path":"mail.log","open":true,"offset":160,"cursor":null,"lag":0,"last_read":"WHEN","last_read_age":AGE,"lines":1,"failures":1,"successes":0,"outages":0,"aborted":0,"skipped":0,"lost":0}],"dns":{"enabled":false,"dead":false,"since":"WHEN","lookups":0,"cache_hits":0,"shared":0,"queries":0,"ok":0,"no_name":0,"failed":0,"no_ptr":0,"timeout":0,"off":0,"in_flight":0,"queued":0,"cached":0,"lookups_per_minute":0.000,"cache_hit_ratio":null},"databases":[{"kind":"country","path":"country.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"},{"kind":"asn","path":"asn.csv","there":true,"used":true,"date":"WHEN","age":AGE,"ranges_v4":1,"ranges_v6":0,"loaded":"WHEN"}],"jobs":[],"warnings":[],"more_warnings":0}' \
 	"what programs are told"
 tap_is "$(stat -c '%a' "$STATUS")" 644 "everybody may read it"
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
@@ -105,6 +106,39 @@ ask
 tap_is "$code: $(head -n 1 <<<"$said")" "3: maillogsentinel is not running; it was stopped WHEN" "stopped"
 ask --json
 tap_true "which programs are told, too" grep -q '^{"running":false,.*"stopped":"2' <<<"$said"
+
+# ---- what is counted ---------------------------------------------------------------------------
+"$PLAY" answer >"$WORK/address" &
+names=$!
+stop_names() { kill "$names"; wait "$names"; } 2>/dev/null
+wait_until 10 test -s "$WORK/address"
+fresh "\"$LOG\"" "dns: { servers = \"$(cat "$WORK/address")\"; };"
+for n in 1 2 1 3; do line one | sed "s/203.0.113.7/198.18.0.$n/"; done >"$LOG"
+start
+dns_is() { ask --json; grep -oE '"(lookups|cache_hits|shared|queries|ok|cached)":[0-9]+' <<<"$said" | cut -d: -f2 | tr '\n' ' ' | grep -qx "$1"; }
+# lookups, from the cache, with another one's query, queries, answers, kept
+tap_true "names" wait_until 20 dns_is "4 0 1 3 3 3 " || tap_note "$said"
+line one | sed "s/203.0.113.7/198.18.0.2/" >>"$LOG"
+tap_true "one from the cache" wait_until 20 dns_is "5 1 1 3 3 3 " || tap_note "$said"
+ask
+tap_is "$(grep ^names <<<"$said" | sed -E 's/start [0-9.]+ a minute/start RATE a minute/')" \
+	"names:    5 lookups (since the start RATE a minute, 20 % from the cache), 3 queries: 3 OK, 0 no name, 0 server failed, 0 no PTR, 0 timeouts" \
+	"people are told"
+kill -9 $pid
+wait $pid 2>/dev/null
+start
+expect 0 "names:    5 lookups, 3 queries" "started again after it was killed: it goes on"
+line one | sed "s/203.0.113.7/198.18.0.2/" >>"$LOG"
+tap_true "from there" wait_until 20 dns_is "6 1 1 4 4 1 " || tap_note "$said"
+ask --json
+tap_true "with the ratio of the process that runs" grep -q '"cache_hit_ratio":0.000' <<<"$said"
+stop
+stop_names
+mv "$LOG" "$LOG.other"
+configure "\"$LOG.other\""
+start
+expect 0 "read:     12 lines: 12 failed logins" "another log: what was read of the one before counts on"
+stop
 
 # ---- conditions --------------------------------------------------------------------------------
 fresh

@@ -419,7 +419,7 @@ static void test_coalescing(bool cache_enabled)
 		rdns_entry_unref(owner.rdns, entries[i]);
 	}
 	tap_ok(ok && dns_server_udp_count(server) == 1 && counts(&owner).sent == 1 &&
-			owner.answered == 1,
+			counts(&owner).shared == 4 && owner.answered == 1,
 		"one query for five, cache %s", cache_enabled ? "on" : "off");
 	ok = expect(&owner, "192.0.2.7", RDNS_OK, "one.example");
 	tap_ok(ok && dns_server_udp_count(server) == (cache_enabled ? 1 : 2) &&

@@ -8,9 +8,10 @@
 static Status sample(void)
 {
 	static StatusLog logs[] = {
-		{"/var/log/mail.log", true, 1, 2, 18446744073709551615u, 1700000000000001,
-			{1, 2, 3, 4, 5, 6}},
-		{"/x\n\x1b[31m\xff\\x41 y", false, 0, 0, 0, 0, {0}},
+		{"/var/log/mail.log", true, 1, 2, 18446744073709551615u, NULL, 1700000000000001,
+			{1, 2, 3, 4, 5, 6, 7}},
+		{"/x\n\x1b[31m\xff\\x41 y", false, 0, 0, 0, NULL, 0, {0}},
+		{"journal", true, 0, 0, 0, "s=1;i=2 \n", 5, {.lost = 1}},
 	};
 	static StatusDatabase databases[] = {
 		{"country", "/db/c\n.mmdb", true, true, 1690000000000000, 3, 18446744073709551615u,
@@ -31,6 +32,10 @@ static Status sample(void)
 		.rows = 8,
 		.waiting = 9,
 		.paused = "csv: No space left on device\nversion 3",
+		.source = "file",
+		.gone = {11, 12, 13, 14, 15, 16, 17},
+		.dns = {21, true, false, {22, 23, 24, 25, 26, 27, 28, 29, 30, 31},
+			{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 32, 33, 34},
 		.logs = logs,
 		.log_count = ARRAY_SIZE(logs),
 		.databases = databases,
@@ -80,8 +85,16 @@ static void test_same(void)
 	tap_ok(!strcmp(got.logs[1].path, status.logs[1].path) &&
 			!strcmp(got.paused, status.paused) &&
 			!strcmp(got.warnings[0].key, status.warnings[0].key) &&
-			!strcmp(got.warnings[1].text, ""),
+			!strcmp(got.warnings[1].text, "") && !got.logs[0].cursor &&
+			!strcmp(got.logs[2].cursor, "s=1;i=2 \n"),
 		"byte for byte");
+	tap_ok(got.gone.lost == 17 && got.logs[0].counters.lost == 7 &&
+			status_sum(&got).lines == 12 && status_sum(&got).lost == 25,
+		"the sum has what is not followed any more");
+	tap_ok(got.dns.enabled && !got.dns.dead && got.dns.counts.lookups == 22 &&
+			got.dns.counts.off == 31 && got.dns.before.cache_hits == 2 &&
+			got.dns.cached == 34,
+		"what reverse DNS has done");
 	MUST(!stat("status", &st));
 	tap_ok((st.st_mode & 07777) == 0644, "everybody may read it");
 	tap_ok(access("status.tmp", F_OK) < 0, "nothing is left beside it");
