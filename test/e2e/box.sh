@@ -113,12 +113,13 @@ export -f make_devices
 
 # A directory below / can't be a second lower layer beside /: what the packages bring is copied into the upper one.
 if [ -n "$packages" ]; then
-	layer=$CACHE/box-layer-$({ printf '%s\n' "$packages"; cat /var/lib/dpkg/status; } | sha256sum | cut -c1-16)
+	layers=$CACHE/box-layer-$(sha256sum </var/lib/dpkg/status | cut -c1-12)
+	layer=$layers-$(printf '%s\n' "$packages" | sha256sum | cut -c1-12)
 	exec 9>"$CACHE/box-layer.lock"
 	flock 9
 	if [ ! -e "$layer.tar" ]; then
-		# those of other lists of packages are of no more use
-		rm -f "$CACHE"/box-layer-*.tar
+		# those that fit what was installed here before are of no more use
+		find "$CACHE" -maxdepth 1 -name 'box-layer-*.tar' ! -name "${layers##*/}-*" -delete
 		mount_root || absent "an overlay of /"
 		mount -t proc proc "$ROOT/proc"
 		mount -t tmpfs dev "$ROOT/dev"
