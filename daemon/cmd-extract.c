@@ -8,7 +8,7 @@ enum { OPTION_FROM, OPTION_STDOUT, OPTION_NO_DNS, OPTION_YEAR };
 
 static const CommandOption options[] = {
 	[OPTION_FROM] = {"from", 0, "FILE",
-		"read FILE instead of the log ('-' is stdin); may be repeated"},
+		"read FILE instead of the log ('-' is stdin); may be repeated", true},
 	[OPTION_STDOUT] = {"stdout", 0, NULL, "write the CSV to stdout and change nothing"},
 	[OPTION_NO_DNS] = {"no-dns", 0, NULL, "don't look up the names of addresses"},
 	[OPTION_YEAR] = {"year", 0, "YYYY", "the year of stamps that have none"},

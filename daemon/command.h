@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The commands: one table row and one cmd-NAME.c each. A row's options drive getopt_long, --help and
- * the check against the manual and the completions.
+ * The commands: one table row and one cmd-NAME.c each. A row's options drive getopt_long, --help, the completions of the
+ * shells (packaging/completions) and the check against the manual.
  */
 
 #include "daemon/config.h"
@@ -22,6 +22,7 @@ typedef struct CommandOption {
 	char letter;          /* 0: none */
 	const char *argument; /* "FILE"; NULL: takes none */
 	const char *help;
+	bool repeats; /* may be given more than once, and each counts */
 } CommandOption;
 
 #define COMMAND_OPTIONS_MAX 8
@@ -48,6 +49,10 @@ typedef struct Command {
 
 extern const Command command_run, command_extract, command_explain, command_lookup, command_report,
 	command_update_db, command_status, command_check_config;
+
+extern const Command *const command_table[];         /* in the order of --help; NULL ends it */
+extern const CommandOption command_global_options[]; /* those before a command */
+extern const CommandOption command_help_options[];   /* those that every command has, too */
 
 /* The value of --year (NULL: 0, not given). 0 or EXIT_USAGE, said on stderr. */
 int command_year(const char *text, int *ret_year);

@@ -2,38 +2,13 @@
 
 /* The command line: finds the command, reads its options by its table, and runs it. */
 
-#include "base/utf8.h"
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
-#include "daemon/owner.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-
-static const Command *const commands[] = {
-	&command_run,
-	&command_extract,
-	&command_explain,
-	&command_lookup,
-	&command_report,
-	&command_update_db,
-	&command_status,
-	&command_check_config,
-};
-
-static const CommandOption global_options[] = {
-	{"config", 'c', "FILE", "configuration file (default " MLS_DEFAULT_CONFIG ")"},
-	{"help", 'h', NULL, "show this help, or with a command the command's"},
-	{"version", 'V', NULL, "show the version"},
-	{0},
-};
-
-static const CommandOption help_options[] = {
-	{"help", 'h', NULL, "show this help"},
-	{0},
-};
 
 static void print_options(FILE *to, const CommandOption *options)
 {
@@ -55,10 +30,10 @@ static void print_help(FILE *to)
 	fprintf(to, "Usage: maillogsentinel [-c FILE] COMMAND ...\n"
 		    "Follows Postfix's log and records each failed login as one row of a CSV.\n\n"
 		    "Commands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(to, "  %-22s %s\n", commands[i]->name, commands[i]->help);
+	for (const Command *const *c = command_table; *c; c++)
+		fprintf(to, "  %-22s %s\n", (*c)->name, (*c)->help);
 	fprintf(to, "\nOptions:\n");
-	print_options(to, global_options);
+	print_options(to, command_global_options);
 	fprintf(to, "\n'maillogsentinel COMMAND --help' shows the options of a command; "
 		    "maillogsentinel(8) has it all.\n");
 }
@@ -71,7 +46,7 @@ static void print_command_help(const Command *command)
 	printf("\nOptions:\n");
 	if (command->options)
 		print_options(stdout, command->options);
-	print_options(stdout, help_options);
+	print_options(stdout, command_help_options);
 }
 
 static int usage(const char *command)
@@ -170,60 +145,6 @@ static int run_command(const Command *command, const char *config_path, int argc
 	return flush_stdout(command->run(&invocation));
 }
 
-void command_log_mistakes(const StrBuf *mistakes)
-{
-	const char *line = strbuf_text(mistakes);
-	_cleanup_strbuf_ StrBuf raw = STRBUF_INIT;
-
-	while (*line) {
-		size_t n = strcspn(line, "\n");
-
-		/* The mistakes come escaped, and the log escapes what it gets. */
-		strbuf_reset(&raw);
-		utf8_append_unescaped(&raw, (Span){line, n});
-		log_error("%s", strbuf_text(&raw));
-		line += n + (line[n] == '\n');
-	}
-}
-
-int command_read_config(const CommandInvocation *invocation, Config **ret_config)
-{
-	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
-
-	if (config_load(invocation->config_path, ret_config, &errors) >= 0)
-		return 0;
-	command_log_mistakes(&errors);
-	return EXIT_CONFIG;
-}
-
-int command_load_config(const CommandInvocation *invocation, bool writes_state, Config **ret_config)
-{
-	_cleanup_(config_freep) Config *config = NULL;
-	LogOptions options;
-	Why why = {""};
-	int r = command_read_config(invocation, &config);
-
-	if (r)
-		return r;
-	if (writes_state && owner_become(config->paths.state_dir, &why) < 0) {
-		log_error("%s", why.text);
-		return EXIT_FAILED;
-	}
-	options = (LogOptions){
-		.level = (LogLevel)config->general.log_level,
-		.file = config->general.log_file,
-		.file_max_bytes = config->general.log_file_max_bytes,
-		.file_backup_count = config->general.log_file_backup_count,
-	};
-	r = log_configure(&options);
-	if (r < 0) {
-		log_error("%s: %s", config->general.log_file, strerror(-r));
-		return EXIT_CONFIG;
-	}
-	*ret_config = TAKE(config);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	struct option longs[COMMAND_OPTIONS_MAX + 2];
@@ -233,9 +154,9 @@ int main(int argc, char **argv)
 
 	/* A file that may not grow (RLIMIT_FSIZE) is an error that the write returns, not a reason to die. */
 	(void)signal(SIGXFSZ, SIG_IGN);
-	fill_getopt(global_options, longs, letters);
+	fill_getopt(command_global_options, longs, letters);
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		switch (c >= 256 ? global_options[c - 256].letter : c) {
+		switch (c >= 256 ? command_global_options[c - 256].letter : c) {
 		case 'c': config_path = optarg; break;
 		case 'h': print_help(stdout); return flush_stdout(EXIT_DONE);
 		case 'V': puts("maillogsentinel " MLS_VERSION); return flush_stdout(EXIT_DONE);
@@ -246,10 +167,10 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(argv[optind], commands[i]->name))
+	for (const Command *const *command = command_table; *command; command++) {
+		if (strcmp(argv[optind], (*command)->name))
 			continue;
-		status = run_command(commands[i], config_path, argc - optind, argv + optind);
+		status = run_command(*command, config_path, argc - optind, argv + optind);
 		log_close();
 		return status;
 	}

@@ -27,10 +27,10 @@ change() { # TEXT POINT FILE SCRIPT FINDING
 }
 
 # Runs the check and looks for what was planted since the last time.
-look() { # CHECK
+look() { # CHECK [DIRECTORY]
 	local output i
 
-	output=$(bash "$ROOT/test/check/$1.sh" "$COPY" 2>&1)
+	output=$(bash "$ROOT/test/check/$1.sh" "$COPY${2:+/$2}" 2>&1)
 	for i in "${!texts[@]}"; do
 		if awk -v point="${points[i]}" -v name="${names[i]}" '
 			/^(not )?ok / { mine = /^not ok / && index($0, point) }
@@ -132,22 +132,37 @@ if [ -x "$MLS_PROGRAM_RELEASE" ]; then
 	change "a value that is not the default" 'with the values and the comments' $file 's/#tries = 2/#tries = 3/' 'tries = 3'
 	plant "a mistake" 'which are the defaults' $file '\t#tries = 1000;\n'
 	names[-1]='got:'
-	file=packaging/completions/maillogsentinel.bash
+	look options
+
+	mkdir completions
+	cp "$(dirname "$MLS_PROGRAM_RELEASE")/../packaging/completions"/{maillogsentinel,_maillogsentinel,maillogsentinel.fish} completions
+	cd completions || exit 1
+	file=maillogsentinel
 	change "a command that bash lacks" 'bash offers the commands' $file \
 		"s/^(.*commands='run) extract/\1/" "'extract' is missing"
 	change "an option that bash calls otherwise" 'bash offers the options' $file 's/--dump/--damp/' "'--damp' is not"
-	change "files that bash lacks" 'bash offers files' $file 's/ \| extract:--from//' 'extract --from'
+	change "files that bash lacks" 'bash offers files' $file 's/ extract:--from//' 'extract --from'
 	# shellcheck disable=SC2016 # the mistake
 	plant "a careless completion" 'shellcheck has nothing to say of it' $file '_planted() { rm $1; }\n'
-	file=packaging/completions/_maillogsentinel
 	if command -v zsh >/dev/null; then
+		change "a completion that bash cannot call" 'bash completes what is typed' $file 's/-F _mail/-F _male/' got:
+		file=_maillogsentinel
 		change "a command that zsh describes otherwise" 'zsh offers the commands' $file 's/:find every/:find each/' 'find each'
 		change "an option that zsh calls otherwise" 'zsh offers the options' $file 's/--no-dns/--nodns/' '--nodns'
-		change "files that zsh lacks" 'zsh offers files' $file "s/':log:_files'/':log: '/" 'explain: files'
+		change "files that zsh lacks" 'zsh offers files' $file "s/':file:_files'/':file: '/" 'explain: files'
 	else
-		tap_skip "options sees what zsh lacks" "no zsh"
+		tap_skip "completions sees what zsh lacks" "no zsh"
 	fi
-	look options
+	if command -v fish >/dev/null; then
+		file=maillogsentinel.fish
+		change "a command that fish describes otherwise" 'fish offers the commands' $file 's/find every/find each/' 'find each'
+		change "an option that fish calls otherwise" 'fish offers the options' $file 's/-l no-dns/-l nodns/' '--nodns'
+		change "files that fish lacks" 'fish offers files' $file 's/-l from -r -F/-l from -x/' 'extract --from'
+	else
+		tap_skip "completions sees what fish lacks" "no fish"
+	fi
+	cd .. || exit 1
+	look completions completions
 else
 	tap_skip "options sees what it is for" "no program at $MLS_PROGRAM_RELEASE"
 fi

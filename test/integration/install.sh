@@ -15,6 +15,7 @@ expected() {
 	cat <<-'X'
 		644 share/bash-completion/completions/maillogsentinel
 		644 share/doc/maillogsentinel/maillogsentinel.conf
+		644 share/fish/vendor_completions.d/maillogsentinel.fish
 		644 share/man/man5/maillogsentinel.conf.5
 		644 share/man/man8/maillogsentinel.8
 		644 share/zsh/site-functions/_maillogsentinel
@@ -39,12 +40,15 @@ tap_is "$("$PREFIX/sbin/maillogsentinel" -c "$PREFIX/share/doc/maillogsentinel/m
 
 # ---- elsewhere ----------------------------------------------------------------------------------
 tap_true "a build with other places" meson setup "$WORK/build" --prefix=/opt/sentinel -Dtests=false \
-	-Dsystemdsystemunitdir=/units -Dsysusersdir=/users -Dtmpfilesdir=/files
+	-Dsystemdsystemunitdir=/units -Dsysusersdir=/users -Dtmpfilesdir=/files \
+	-Dbash_completion_dir=/bash -Dzsh_completion_dir=/zsh -Dfish_completion_dir=/fish
 tap_is "$(sed -n 's/^Exec[A-Za-z]*=.*\(\/opt[^ ]*\).*/\1/p' "$WORK"/build/packaging/systemd/*.service | sort | uniq -c | tr -s ' ')" \
 	" 8 /opt/sentinel/sbin/maillogsentinel" "whose units start its own program"
 meson introspect --installed "$WORK/build" | tr ',' '\n' | sed -n 's/.*: "\(.*\)".*/\1/p' >"$WORK/installed"
 tap_is "$(grep -cE '^/(units/maillogsentinel[-a-z]*[.](service|timer)|users/maillogsentinel.conf|files/maillogsentinel.conf)$' "$WORK/installed")" \
 	9 "and go where they are wanted"
+tap_is "$(grep -E '^/(bash|zsh|fish)/' "$WORK/installed" | sort | paste -sd' ')" \
+	"/bash/maillogsentinel /fish/maillogsentinel.fish /zsh/_maillogsentinel" "as the completions do"
 tap_true "a build without libsystemd" meson setup "$WORK/without" -Dsystemd=disabled -Dtests=false
-tap_none "has no units" "$(meson introspect --installed "$WORK/without" | grep -oE '[^"]*[.](service|timer|d/[a-z.]*)"')"
+tap_none "has no units" "$(meson introspect --installed "$WORK/without" | grep -E '/(systemd|sysusers[.]d|tmpfiles[.]d)/')"
 tap_done
