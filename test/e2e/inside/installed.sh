@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# run: no
+# Sourced, after tap.sh and mail.sh, by what runs in the box with installed=yes (outside.sh): puts what `meson install` made in
+# place, as a person would, and has what the tests of the units share.
+# shellcheck disable=SC2034,SC2317
+STATE=/var/lib/maillogsentinel MAILLOG=/var/log/mail.log
+cp -a /in/root/. /
+PROGRAM=$(find /usr -path '*/sbin/maillogsentinel')
+UNITS=$(dirname "$(find /usr/lib /usr/local/lib -path '*/systemd/system/maillogsentinel.service')")
+systemd-sysusers 2>/dev/null
+systemd-tmpfiles --create maillogsentinel.conf
+systemctl daemon-reload
+
+configure() { # OPTION...
+	printf '%s\n' "schedule: { ip_update_schedule = \"${update-}\"; report_schedule = \"${schedule-}\"; };" "$@" >"$CONFIG"
+}
+# Adds lines to the section [Service] (or [Timer]) of UNIT, or makes it what it was.
+drop_in() { # UNIT [LINE...]
+	local unit=$1 section=Service
+
+	shift
+	[[ $unit != *.timer ]] || section=Timer
+	rm -rf "/etc/systemd/system/$unit.d"
+	if [ $# -gt 0 ]; then
+		mkdir -p "/etc/systemd/system/$unit.d"
+		printf '%s\n' "[$section]" "$@" >"/etc/systemd/system/$unit.d/test.conf"
+	fi
+	systemctl daemon-reload
+}
+unit_is() { systemctl show -P "$1" "${2:-$UNIT}"; } # PROPERTY [UNIT]
+state_is() { [ "$(unit_is ActiveState "${2:-$UNIT}")" = "$1" ]; } # STATE [UNIT]
+rows() { sed 1d "$CSV"; }
+users() { rows | cut -d, -f4; }
+# Lines of failed logins by users PREFIX1, PREFIX2 and so on, at the end of the log.
+write_lines() { # PREFIX COUNT
+	local n
+
+	for ((n = 1; n <= $2; n++)); do
+		printf '2026-11-22T13:01:48.060269+00:00 box postfix/smtpd[9]: warning: unknown[203.0.113.20]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=%s\n' "$1$n"
+	done >>$MAILLOG
+	total=$((${total-0} + $2))
+}
+# All that were written have their rows, on disk for certain.
+all_committed() { [ "$(sed -n 's/^rows //p' $STATE/state.offset 2>/dev/null)" = "$total" ]; }
