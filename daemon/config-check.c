@@ -99,6 +99,32 @@ static void check_log_file(Checker *checker, const char *path)
 		add(checker, "general", "log_file", path, fault);
 }
 
+/* Its directory may be made at the start of the service. */
+static void check_metrics(Checker *checker, const char *path)
+{
+	_cleanup_free_ char *dir = file_parent_dup(path);
+	const char *fault;
+	bool absent;
+
+	if (!*path)
+		return;
+	if (!dir) {
+		checker->errors.error = -ENOMEM;
+		return;
+	}
+	if (access(dir, F_OK) < 0 && errno == ENOENT) {
+		config_mistakes_add(&checker->notes, line_of(checker, "metrics", "textfile"),
+			"note: metrics.textfile: %s: is not there; nothing is written until it is",
+			dir);
+		return;
+	}
+	fault = find_file_fault(path, F_OK, &absent);
+	if (!fault)
+		fault = find_directory_fault(dir);
+	if (fault)
+		add(checker, "metrics", "textfile", path, fault);
+}
+
 /* What a report can't be sent without. */
 static void check_report(Checker *checker)
 {
@@ -192,7 +218,7 @@ static bool is_own_file(const Config *config, const char *path)
 }
 
 /* What is written. */
-enum { FILE_CSV, FILE_LOG, FILE_COUNTRY_DB, FILE_ASN_DB };
+enum { FILE_CSV, FILE_LOG, FILE_METRICS, FILE_COUNTRY_DB, FILE_ASN_DB };
 
 /* Of the files from `first` on: a CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
 static void check_distinct(Checker *checker, const char *csv, size_t first)
@@ -203,12 +229,15 @@ static void check_distinct(Checker *checker, const char *csv, size_t first)
 	} files[] = {
 		[FILE_CSV] = {"paths", "csv_filename", csv},
 		[FILE_LOG] = {"general", "log_file", config->general.log_file},
+		[FILE_METRICS] = {"metrics", "textfile", config->metrics.textfile},
 		[FILE_COUNTRY_DB] = {"geolocation", "country_db_path",
 			config->geolocation.country_db_path},
 		[FILE_ASN_DB] = {"ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path},
 	};
 
 	for (size_t i = first; i < ARRAY_SIZE(files); i++) {
+		if (!*files[i].path)
+			continue;
 		if (is_own_file(config, files[i].path))
 			add(checker, files[i].group, files[i].key, files[i].path,
 				"is a file that this program keeps in paths.state_dir");
@@ -274,6 +303,7 @@ int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_not
 		"is not there; networks and organisations stay unknown");
 	check_log_file(&checker, config->general.log_file);
 	check_report(&checker);
+	check_metrics(&checker, config->metrics.textfile);
 	check_distinct(&checker, csv, FILE_CSV);
 	return checker_end(&checker, ret_errors, ret_notes);
 }

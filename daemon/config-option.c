@@ -15,6 +15,7 @@ const ConfigGroup config_groups[] = {
 	{"dns", "Names of addresses, by reverse DNS."},
 	{"dns_cache", "The names that were asked for are remembered."},
 	{"schedule", "When the service does what is done from time to time."},
+	{"metrics", "What the service does, for Prometheus."},
 };
 const size_t config_group_count = ARRAY_SIZE(config_groups);
 
@@ -171,6 +172,10 @@ const ConfigOption config_options[] = {
 	{"schedule", "report_schedule", CONFIG_SCHEDULE, FIELD(schedule.report_schedule), "23:59",
 		.help = "When the report is sent, such as \"23:59\" or \"Mon..Fri 06:00\"; "
 			"\"off\" is never."},
+
+	{"metrics", "textfile", CONFIG_PATH, FIELD(metrics.textfile), "", .may_be_empty = true,
+		.help = "File with metrics for node_exporter's textfile collector, NAME.prom; "
+			"\"\" is none."},
 };
 const size_t config_option_count = ARRAY_SIZE(config_options);
 

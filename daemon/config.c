@@ -218,6 +218,19 @@ static void check_report(Reader *reader)
 			"report.%s: is of no use without report.%s", key, missing);
 }
 
+/* The collector looks at no other files, and one that looks right and does nothing is hard to find. */
+static void check_metrics(Reader *reader)
+{
+	const char *path = reader->config->metrics.textfile;
+	size_t len = strlen(path);
+
+	if (len && (len < 6 || strcmp(path + len - 5, ".prom") != 0 || path[len - 6] == '/'))
+		config_mistakes_add(&reader->mistakes,
+			line_of_option(reader, config_option_find("metrics", "textfile", NULL)),
+			"metrics.textfile: wants a name such as maillogsentinel.prom; the "
+			"collector reads only what ends in .prom");
+}
+
 /* One of the two databases, and the options that say where it is. */
 typedef struct Database {
 	const char *group, *url_key, *checksum_key;
@@ -363,6 +376,7 @@ int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
 	if (!r && !reader.mistakes.count) {
 		check_dns(&reader);
 		check_report(&reader);
+		check_metrics(&reader);
 		r = complete_databases(&reader);
 	}
 	if (!r)

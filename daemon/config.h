@@ -84,6 +84,9 @@ typedef struct Config {
 		uint64_t ip_update_random_delay_ms;
 		char *report_schedule;
 	} schedule;
+	struct {
+		char *textfile; /* "" is none */
+	} metrics;
 } Config;
 
 /*

@@ -46,6 +46,7 @@ typedef struct Daemon {
 	Timetable *timetable; /* likewise */
 	int64_t started_us, stopped_us;
 	DnsCounts dns_counts;
+	Status totals; /* the numbers of the last session that knew them */
 
 	bool stopping;     /* a signal came: nothing is read any more */
 	bool ready;        /* systemd was told */
@@ -70,6 +71,26 @@ static void check_resolver(Daemon *daemon)
 		warnings_clear(daemon->warnings, "resolver", "name servers answer again");
 }
 
+/* A session that can't be opened knows nothing; what was counted before stands. */
+static void keep_totals(Daemon *daemon, Status *status)
+{
+	if (status->committed_us) {
+		daemon->totals = (Status){
+			.committed_us = status->committed_us,
+			.rows = status->rows,
+			.gone = status_sum(status),
+			.committed = status->committed,
+			.committed_rows = status->committed_rows,
+		};
+		return;
+	}
+	status->committed_us = daemon->totals.committed_us;
+	status->rows = daemon->totals.rows;
+	status->gone = daemon->totals.gone;
+	status->committed = daemon->totals.committed;
+	status->committed_rows = daemon->totals.committed_rows;
+}
+
 static void fill_status(void *userdata, Status *status)
 {
 	Daemon *daemon = userdata;
@@ -81,6 +102,7 @@ static void fill_status(void *userdata, Status *status)
 	status->stopped_us = daemon->stopped_us;
 	if (daemon->session)
 		session_status(daemon->session, status);
+	keep_totals(daemon, status);
 	dns_counts_status(&daemon->dns_counts,
 		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL,
 		daemon->config->dns.enabled && !daemon->options.no_dns, status);
@@ -157,6 +179,7 @@ static void on_committed(void *userdata)
 {
 	Daemon *daemon = userdata;
 
+	status_changed(daemon);
 	if (!daemon->reopen_ms)
 		return;
 	warnings_clear(daemon->warnings, "paused", "writing works again");
@@ -390,8 +413,8 @@ static int open_status(Daemon *daemon)
 	daemon->started_us = loop_wall_us();
 	dns_counts_begin(&daemon->dns_counts, daemon->config->paths.state_dir, daemon->started_us);
 	if (!r && daemon->options.follow)
-		r = status_keeper_new(
-			daemon->loop, daemon->config, fill_status, daemon, &daemon->keeper);
+		r = status_keeper_new(daemon->loop, daemon->config, daemon->warnings, fill_status,
+			daemon, &daemon->keeper);
 	if (r < 0)
 		log_error("status: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;

@@ -44,6 +44,7 @@ struct Session {
 	bool new_rows;        /* since the last commit */
 	bool new_lines;       /* since the last commit: positions have moved */
 	uint64_t rows_before; /* in the CSVs when the session began */
+	uint64_t committed_rows;
 	uint64_t committed_ms;
 };
 
@@ -129,6 +130,8 @@ static int commit(Session *session)
 		return r;
 	session->new_rows = session->new_lines = false;
 	session->committed_ms = loop_now_ms();
+	session->committed_rows = record_checkpoint(session->record)->rows;
+	sources_committed(session->sources);
 	if (session->paused) {
 		session->paused = 0;
 		warnings_clear(session->callbacks.warnings, "paused",
@@ -437,7 +440,8 @@ int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret
 		return r;
 	session->logs = sources_logs(session->sources);
 	if (session->record)
-		session->rows_before = record_checkpoint(session->record)->rows;
+		session->rows_before = session->committed_rows =
+			record_checkpoint(session->record)->rows;
 	session->committed_ms = loop_now_ms();
 	read_soon(session);
 	return 0;
@@ -521,6 +525,7 @@ void session_status(const Session *session, Status *status)
 	if (!session->pipeline || !session->sources)
 		return;
 	status->rows = session->rows_before + pipeline_rows(session->pipeline);
+	status->committed_rows = session->committed_rows;
 	status->committed_us = record_checkpoint(session->record)->written_us;
 	status->waiting = pipeline_waiting(session->pipeline);
 	sources_status(session->sources, status);

@@ -14,7 +14,8 @@ struct Sources {
 	Logs *logs;
 	Discover *discover; /* NULL: files are read, or the journal */
 	Choice choice;
-	size_t *states; /* of each log: where in the checkpoint it is */
+	size_t *states;      /* of each log: where in the checkpoint it is */
+	Counters *committed; /* of each log: what is on disk for certain */
 };
 
 Logs *sources_logs(const Sources *sources)
@@ -29,6 +30,7 @@ void sources_free(Sources *sources)
 	discover_free(sources->discover);
 	logs_free(sources->logs);
 	free(sources->states);
+	free(sources->committed);
 	free(sources);
 }
 
@@ -54,11 +56,16 @@ static int next_state(Sources *sources, const char *path, LogState **ret_state)
 	LogState *state = checkpoint_find_log(checkpoint, path);
 	size_t count = logs_count(sources->logs),
 	       *states = array_grow(sources->states, count, sizeof(*states));
+	Counters *committed;
 	int r = 0;
 
 	if (!states)
 		return -ENOMEM;
 	sources->states = states;
+	committed = array_grow(sources->committed, count, sizeof(*committed));
+	if (!committed)
+		return -ENOMEM;
+	sources->committed = committed;
 	if (!state) {
 		r = checkpoint_add_log(checkpoint, path, &state);
 		if (r < 0)
@@ -66,6 +73,7 @@ static int next_state(Sources *sources, const char *path, LogState **ret_state)
 		state->after_us = sources->choice.after_us;
 	}
 	states[count] = (size_t)(state - checkpoint->logs);
+	committed[count] = state->counters;
 	*ret_state = state;
 	return 0;
 }
@@ -238,6 +246,15 @@ void sources_save(Sources *sources)
 			&sources->options.checkpoint->logs[sources->states[i]]);
 }
 
+void sources_committed(Sources *sources)
+{
+	if (sources->options.options->files)
+		return;
+	for (size_t i = 0; i < logs_count(sources->logs); i++)
+		sources->committed[i] =
+			sources->options.checkpoint->logs[sources->states[i]].counters;
+}
+
 /* ---- what is said of them ------------------------------------------------------------------- */
 
 static bool has_match(const Sources *sources, const char *pattern)
@@ -346,7 +363,9 @@ void sources_status(const Sources *sources, Status *status)
 	size_t count = logs_count(sources->logs);
 
 	status->source = kinds[sources->choice.source];
-	status->gone = count_gone(sources);
+	status->gone = status->committed = count_gone(sources);
+	for (size_t i = 0; i < count; i++)
+		counters_add(&status->committed, &sources->committed[i]);
 	status->logs = calloc(count, sizeof(*status->logs));
 	for (size_t i = 0; status->logs && i < count; i++) {
 		const Source *source = logs_source(sources->logs, i);
@@ -365,6 +384,7 @@ void sources_status(const Sources *sources, Status *status)
 			.cursor = is_file || !*saved->cursor ? NULL : saved->cursor,
 			.read_us = logs_read_us(sources->logs, i),
 			.counters = *pipeline_counters(sources->options.pipeline, i),
+			.committed = sources->committed[i],
 		};
 	}
 }

@@ -47,6 +47,9 @@ unsigned sources_poll_ms(const Sources *sources);
 /* Puts the places and counters of all logs into the checkpoint; when pipeline_can_save(). */
 void sources_save(Sources *sources);
 
+/* What was saved is on disk for certain. */
+void sources_committed(Sources *sources);
+
 /* Says which logs are not there, nor a rotated sibling of them. How many. */
 size_t sources_say_missing(const Sources *sources);
 

@@ -3,11 +3,13 @@
 
 #include "base/file.h"
 #include "daemon/log.h"
+#include "daemon/metrics-file.h"
 
 #define WRITE_INTERVAL_MS 1000
 
 struct StatusKeeper {
 	LoopTimer *timer;
+	MetricsFile *metrics;
 	void (*fill)(void *userdata, Status *status);
 	void *userdata;
 	char *path;
@@ -22,7 +24,7 @@ static void on_timer(void *userdata)
 	status_keeper_write(userdata);
 }
 
-int status_keeper_new(Loop *loop, const Config *config,
+int status_keeper_new(Loop *loop, const Config *config, Warnings *warnings,
 	void (*fill)(void *userdata, Status *status), void *userdata, StatusKeeper **ret_keeper)
 {
 	_cleanup_(status_keeper_freep) StatusKeeper *keeper = calloc(1, sizeof(*keeper));
@@ -35,6 +37,8 @@ int status_keeper_new(Loop *loop, const Config *config,
 	keeper->userdata = userdata;
 	keeper->path = file_join_dup(config->paths.state_dir, "status");
 	r = keeper->path ? loop_timer_new(loop, on_timer, keeper, &keeper->timer) : -ENOMEM;
+	if (!r)
+		r = metrics_file_new(config->metrics.textfile, warnings, &keeper->metrics);
 	if (r < 0)
 		return r;
 	*ret_keeper = TAKE(keeper);
@@ -46,6 +50,7 @@ void status_keeper_free(StatusKeeper *keeper)
 	if (!keeper)
 		return;
 	loop_timer_free(keeper->timer);
+	metrics_file_free(keeper->metrics);
 	strbuf_done(&keeper->written);
 	free(keeper->path);
 	if (keeper->lock_fd >= 0)
@@ -62,15 +67,21 @@ void status_keeper_changed(StatusKeeper *keeper)
 			since >= WRITE_INTERVAL_MS ? 0 : (int64_t)(WRITE_INTERVAL_MS - since));
 }
 
-void status_keeper_write(StatusKeeper *keeper)
+int status_keeper_reconfigure(StatusKeeper *keeper, const Config *config)
 {
-	_cleanup_status_ Status status = STATUS_INIT;
+	int r = metrics_file_set_path(keeper->metrics, config->metrics.textfile);
+
+	if (!r)
+		status_keeper_changed(keeper);
+	return r;
+}
+
+static void write_status(StatusKeeper *keeper, const Status *status)
+{
 	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
 	int r;
 
-	keeper->fill(keeper->userdata, &status);
-	status_append(&status, &text);
-	keeper->written_ms = loop_now_ms();
+	status_append(status, &text);
 	r = strbuf_error(&text);
 	if (!r && text.len == keeper->written.len &&
 		!memcmp(text.data, keeper->written.data, text.len))
@@ -89,4 +100,16 @@ void status_keeper_write(StatusKeeper *keeper)
 	strbuf_done(&keeper->written);
 	keeper->written = text;
 	text = STRBUF_INIT;
+}
+
+void status_keeper_write(StatusKeeper *keeper)
+{
+	_cleanup_status_ Status status = STATUS_INIT;
+
+	keeper->written_ms = loop_now_ms();
+	keeper->fill(keeper->userdata, &status);
+	write_status(keeper, &status);
+	/* Last, as its counters must not be ahead of those that the next start finds in the status. */
+	if (metrics_file_write(keeper->metrics, &status, keeper->written_ms))
+		status_keeper_changed(keeper);
 }

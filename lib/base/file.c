@@ -117,7 +117,7 @@ int file_sync_parent(const char *path)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_replace(const char *path, const void *data, size_t len, mode_t mode)
+static int replace(const char *path, const void *data, size_t len, mode_t mode, bool sync)
 {
 	_cleanup_strbuf_ StrBuf temporary = STRBUF_INIT;
 	_cleanup_close_ int fd = -1;
@@ -135,7 +135,7 @@ int file_replace(const char *path, const void *data, size_t len, mode_t mode)
 	r = file_write_full(fd, data, len);
 	if (!r && fchmod(fd, mode) < 0)
 		r = -errno;
-	if (!r && fsync(fd) < 0)
+	if (!r && sync && fsync(fd) < 0)
 		r = -errno;
 	if (!r && rename(temporary.data, path) < 0)
 		r = -errno;
@@ -143,5 +143,15 @@ int file_replace(const char *path, const void *data, size_t len, mode_t mode)
 		(void)unlink(temporary.data);
 		return r;
 	}
-	return file_sync_parent(path);
+	return sync ? file_sync_parent(path) : 0;
+}
+
+int file_replace(const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace(path, data, len, mode, true);
+}
+
+int file_replace_unsynced(const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace(path, data, len, mode, false);
 }

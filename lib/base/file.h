@@ -24,6 +24,9 @@ int file_read_fd(int fd, size_t max, StrBuf *sb);
  */
 int file_replace(const char *path, const void *data, size_t len, mode_t mode);
 
+/* The same without a sync, for what is made anew after a crash anyway. */
+int file_replace_unsynced(const char *path, const void *data, size_t len, mode_t mode);
+
 /* fsync of the directory that holds path. 0 or -errno. */
 int file_sync_parent(const char *path);
 

@@ -25,6 +25,7 @@ typedef struct StatusLog {
 	const char *cursor;     /* the same of the journal; NULL: it is a file, or not known */
 	int64_t read_us;        /* when lines were last read; 0: not yet */
 	Counters counters;      /* of all that was read, also by earlier processes */
+	Counters committed;     /* of them what is on disk for certain; not in the file */
 } StatusLog;
 
 typedef struct StatusWarning {
@@ -87,7 +88,9 @@ typedef struct Status {
 	const char *source;   /* "file", "journal"; NULL: that is not decided */
 	StatusLog *logs;
 	size_t log_count;
-	Counters gone; /* of logs that were read once and are not followed any more */
+	Counters gone;           /* of logs that were read once and are not followed any more */
+	Counters committed;      /* of all logs, what is on disk for certain; not in the file */
+	uint64_t committed_rows; /* likewise */
 	StatusDns dns;
 	StatusDatabase *databases;
 	size_t database_count;
