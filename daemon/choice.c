@@ -104,8 +104,9 @@ static int change(Checkpoint *checkpoint, SourceKind source, int64_t *ret_after_
 			*log->cursor = '\0';
 		}
 	}
-	log_warning("source.type was changed: going on with %s behind %s, the last event that was "
-		    "recorded from %s",
+	log_message_kind(LOG_LEVEL_WARNING, MESSAGE_SOURCE_CHANGED, NULL, NULL,
+		"source.type was changed: going on with %s behind %s, the last event that was "
+		"recorded from %s",
 		name_of(source), text, name_of(own_us > after_us ? source : old));
 	*ret_after_us = MAX(after_us, own_us);
 	return 0;
@@ -121,7 +122,8 @@ static int decide(const Config *config, SourceKind *ret_source)
 		return MIN(r, 0);
 	if (!journal_probe(choice_journal(config))) {
 		*ret_source = SOURCE_JOURNAL;
-		log_info("%s: is not there, following the journal%s%s", config->paths.mail_log[0],
+		log_message_kind(LOG_LEVEL_INFO, MESSAGE_SOURCE_CHOSEN, NULL, NULL,
+			"%s: is not there, following the journal%s%s", config->paths.mail_log[0],
 			choice_journal(config) ? " in " : "", config->source.journal_directory);
 	}
 	return 0;

@@ -40,7 +40,8 @@ void command_log_mistakes(const StrBuf *mistakes)
 		/* The mistakes come escaped, and the log escapes what it gets. */
 		strbuf_reset(&raw);
 		utf8_append_unescaped(&raw, (Span){line, n});
-		log_error("%s", strbuf_text(&raw));
+		log_message_kind(LOG_LEVEL_ERROR, MESSAGE_CONFIG_MISTAKE, NULL, NULL, "%s",
+			strbuf_text(&raw));
 		line += n + (line[n] == '\n');
 	}
 }
@@ -73,6 +74,7 @@ int command_load_config(const CommandInvocation *invocation, bool writes_state, 
 		.file = config->general.log_file,
 		.file_max_bytes = config->general.log_file_max_bytes,
 		.file_backup_count = config->general.log_file_backup_count,
+		.events = config->general.journal_events,
 	};
 	r = log_configure(&options);
 	if (r < 0) {

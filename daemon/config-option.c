@@ -133,6 +133,9 @@ const ConfigOption config_options[] = {
 		.help = "Size at which log_file is rotated, to log_file.1 and so on."},
 	{"general", "log_file_backup_count", CONFIG_NUMBER, FIELD(general.log_file_backup_count),
 		"5", .min = 0, .max = 100, .help = "Rotated log files that are kept."},
+	{"general", "journal_events", CONFIG_BOOL, FIELD(general.journal_events), "false",
+		.help = "Whether each failed login is logged too; in the journal it has fields to "
+			"look for."},
 
 	{"dns", "enabled", CONFIG_BOOL, FIELD(dns.enabled), "true",
 		.help = "Whether addresses are looked up at all; without, their status is Off."},

@@ -66,6 +66,7 @@ typedef struct Config {
 		char *log_file; /* "" is none */
 		uint64_t log_file_max_bytes;
 		unsigned log_file_backup_count;
+		bool journal_events;
 	} general;
 	struct {
 		bool enabled;

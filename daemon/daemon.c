@@ -166,6 +166,8 @@ static void on_round(void *userdata)
 		set_tick(daemon);
 	if (!daemon->ready && daemon->options.follow) {
 		daemon->ready = true;
+		log_message_kind(LOG_LEVEL_INFO, MESSAGE_STARTED, "MLS_VERSION", MLS_VERSION,
+			"version " MLS_VERSION " has started");
 		notify_ready();
 	}
 	if (daemon->resolver)
@@ -256,7 +258,8 @@ static void on_signal(void *userdata, int signal)
 			on_stop_deadline(daemon);
 		return;
 	}
-	log_info("%s: stopping", strsignal(signal));
+	log_message_kind(
+		LOG_LEVEL_INFO, MESSAGE_STOPPING, NULL, NULL, "%s: stopping", strsignal(signal));
 	notify_stopping();
 	daemon->stopping = true;
 	if (daemon->timetable)

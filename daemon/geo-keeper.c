@@ -177,7 +177,8 @@ static void say_swapped(GeoKeeper *keeper)
 	if (keeper->former && is_same_data(keeper->former, *keeper->options.geodb))
 		log_debug("databases: in use from %s: %s", keeper->image_path, strbuf_text(&text));
 	else
-		log_info("databases: new in use: %s", strbuf_text(&text));
+		log_message_kind(LOG_LEVEL_INFO, MESSAGE_DATABASES_NEW, NULL, NULL,
+			"databases: new in use: %s", strbuf_text(&text));
 	warnings_clear(keeper->options.warnings, "database", NULL);
 	warnings_clear(keeper->options.warnings, "database:damaged", NULL);
 	warnings_clear(keeper->options.warnings, "database:lost", NULL);

@@ -88,7 +88,8 @@ static void take_line(Job *job, Span line)
 	if (level == LOG_LEVEL_ERROR)
 		keep(&job->last_error, &raw);
 	if (job->lines++ < JOB_LINES_MAX)
-		log_message(level, "%s: %s", job->options.name, strbuf_text(&raw));
+		log_message_kind(level, MESSAGE_NONE, "MLS_JOB", job->options.name, "%s: %s",
+			job->options.name, strbuf_text(&raw));
 }
 
 static void end_line(Job *job)

@@ -22,6 +22,7 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "daemon/log-file.h"
+#include "report/display.h"
 
 #define PROGRAM "maillogsentinel"
 #define STDERR_WAIT_MS 100
@@ -41,11 +42,21 @@ static const struct {
 
 static struct {
 	LogLevel level;
+	bool events;
 	LogFile file;
 	uint64_t file_lost, stderr_lost; /* messages, since it worked last */
 	LocalZone zone;
 	StrBuf text, line; /* made by log_configure(), so that no message needs memory */
 } self = {.level = LOG_LEVEL_INFO, .file = LOG_FILE_NONE};
+
+/* On its way: the text is escaped. */
+typedef struct Message {
+	LogLevel level;
+	MessageKind kind;
+	const LogField *fields;
+	size_t field_count;
+	const char *text;
+} Message;
 
 int log_level_from_name(const char *name, LogLevel *ret_level)
 {
@@ -82,6 +93,7 @@ int log_configure(const LogOptions *options)
 	self.file = file;
 	self.file_lost = 0;
 	self.level = options->level;
+	self.events = options->events;
 	return 0;
 }
 
@@ -92,6 +104,7 @@ void log_close(void)
 	strbuf_done(&self.line);
 	self.file_lost = self.stderr_lost = 0;
 	self.level = LOG_LEVEL_INFO;
+	self.events = false;
 }
 
 /* systemd.exec(5): JOURNAL_STREAM names device and inode of the stream; stderr may have been redirected since. */
@@ -113,24 +126,43 @@ static bool stderr_is_journal(void)
 }
 
 #if HAVE_SYSTEMD
-static bool send_to_journal(LogLevel level, const char *text)
+static bool send_to_journal(const Message *message)
 {
-	char priority[] = "PRIORITY=0";
-	static char identifier[] = "SYSLOG_IDENTIFIER=" PROGRAM;
-	struct iovec fields[3];
+	/* MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, MESSAGE_ID */
+	struct iovec fields[4 + LOG_FIELDS_MAX];
+	size_t n = 0, at = 0;
 
-	priority[sizeof(priority) - 2] = (char)('0' + levels[level].priority);
 	strbuf_reset(&self.line);
-	strbuf_appendf(&self.line, "MESSAGE=%s", text);
+	strbuf_appendf(&self.line, "MESSAGE=%s", message->text);
+	fields[n++].iov_len = self.line.len;
+	strbuf_appendf(&self.line, "PRIORITY=%d", levels[message->level].priority);
+	fields[n++].iov_len = self.line.len;
+	strbuf_append_string(&self.line, "SYSLOG_IDENTIFIER=" PROGRAM);
+	fields[n++].iov_len = self.line.len;
+	if (message->kind != MESSAGE_NONE) {
+		strbuf_appendf(&self.line, "MESSAGE_ID=%s", message_id(message->kind));
+		fields[n++].iov_len = self.line.len;
+	}
+	for (size_t i = 0; i < message->field_count; i++) {
+		if (!message->fields[i].value.data)
+			continue;
+		strbuf_appendf(&self.line, "%s=", message->fields[i].name);
+		strbuf_append_span(&self.line, message->fields[i].value);
+		fields[n++].iov_len = self.line.len;
+	}
 	if (strbuf_error(&self.line))
 		return false;
-	fields[0] = (struct iovec){self.line.data, self.line.len};
-	fields[1] = (struct iovec){priority, sizeof(priority) - 1};
-	fields[2] = (struct iovec){identifier, sizeof(identifier) - 1};
-	return sd_journal_sendv(fields, ARRAY_SIZE(fields)) >= 0;
+	/* Only now it is known where they are; what stands in iov_len is where each ends. */
+	for (size_t i = 0; i < n; i++) {
+		size_t end = fields[i].iov_len;
+
+		fields[i] = (struct iovec){self.line.data + at, end - at};
+		at = end;
+	}
+	return sd_journal_sendv(fields, (int)n) >= 0;
 }
 #else
-static bool send_to_journal(LogLevel level, const char *text)
+static bool send_to_journal(const Message *message)
 {
 	return false;
 }
@@ -200,10 +232,10 @@ static void to_stderr(LogLevel level, const char *text)
 		self.stderr_lost++;
 }
 
-static void to_journal_or_stderr(LogLevel level, const char *text)
+static void to_journal_or_stderr(const Message *message)
 {
-	if (!stderr_is_journal() || !send_to_journal(level, text))
-		to_stderr(level, text);
+	if (!stderr_is_journal() || !send_to_journal(message))
+		to_stderr(message->level, message->text);
 }
 
 static int write_file_line(LogLevel level, const char *text)
@@ -234,29 +266,27 @@ static void to_file(LogLevel level, const char *text)
 	utf8_append_escaped(&note, span_from_string(self.file.path));
 	if (r) {
 		strbuf_appendf(&note, ": %s; each further message tries again", strerror(-r));
-		to_journal_or_stderr(LOG_LEVEL_ERROR, strbuf_text(&note));
+		to_journal_or_stderr(&(Message){LOG_LEVEL_ERROR, .text = strbuf_text(&note)});
 		return;
 	}
 	strbuf_appendf(&note, ": can be written again; it lacks %" PRIu64 " message%s",
 		self.file_lost, self.file_lost == 1 ? "" : "s");
 	self.file_lost = 0;
-	to_journal_or_stderr(LOG_LEVEL_WARNING, strbuf_text(&note));
+	to_journal_or_stderr(&(Message){LOG_LEVEL_WARNING, .text = strbuf_text(&note)});
 	(void)write_file_line(LOG_LEVEL_WARNING, strbuf_text(&note));
 }
 
 /* Escaped and cut; what is cut ends with "...". */
-static bool PRINTF_LIKE(1, 0) format_text(const char *fmt, va_list ap)
+static bool escape_text(Span raw)
 {
 	static const char dots[] = "...";
-	char raw[LOG_MESSAGE_MAX + 1];
-	int n = vsnprintf(raw, sizeof(raw), fmt, ap);
-	size_t len = n < 0 ? 0 : MIN((size_t)n, sizeof(raw) - 1), keep;
+	size_t len = MIN(raw.len, LOG_MESSAGE_MAX), keep;
 
 	strbuf_reset(&self.text);
-	utf8_append_escaped(&self.text, (Span){raw, len});
-	if (strbuf_error(&self.text) || n < 0)
+	display_append_escaped(&self.text, (Span){raw.data, len});
+	if (strbuf_error(&self.text))
 		return false;
-	if ((size_t)n <= len && self.text.len <= LOG_MESSAGE_MAX)
+	if (raw.len <= len && self.text.len <= LOG_MESSAGE_MAX)
 		return true;
 	keep = MIN(self.text.len, LOG_MESSAGE_MAX - (sizeof(dots) - 1));
 	while (keep && (self.text.data[keep] & 0xc0) == 0x80)
@@ -266,23 +296,68 @@ static bool PRINTF_LIKE(1, 0) format_text(const char *fmt, va_list ap)
 	return !strbuf_error(&self.text);
 }
 
+LogLevel log_events_level(void)
+{
+	if (self.events)
+		return LOG_LEVEL_INFO;
+	return self.level == LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : LOG_LEVEL_COUNT;
+}
+
+void log_fields(
+	LogLevel level, MessageKind kind, const LogField *fields, size_t field_count, Span text)
+{
+	Message message = {level, kind, fields, MIN(field_count, LOG_FIELDS_MAX)};
+	int saved = errno;
+
+	if (level < self.level && (kind != MESSAGE_FAILED_LOGIN || !self.events))
+		return;
+	if (escape_text(text)) {
+		message.text = strbuf_text(&self.text);
+		to_journal_or_stderr(&message);
+		if (self.file.path)
+			to_file(level, message.text);
+	} else {
+		self.stderr_lost++;
+	}
+	errno = saved;
+}
+
+static void PRINTF_LIKE(4, 0)
+	format(LogLevel level, MessageKind kind, const LogField *field, const char *fmt, va_list ap)
+{
+	char raw[LOG_MESSAGE_MAX + 2]; /* one more than is taken, which tells that it is cut */
+	int n;
+
+	if (level < self.level)
+		return;
+	n = vsnprintf(raw, sizeof(raw), fmt, ap);
+	if (n < 0)
+		self.stderr_lost++;
+	else
+		log_fields(level, kind, field, field ? 1 : 0,
+			(Span){raw, MIN((size_t)n, sizeof(raw) - 1)});
+}
+
 void log_message(LogLevel level, const char *fmt, ...)
 {
 	int saved = errno;
 	va_list ap;
-	bool ok;
 
-	if (level < self.level)
-		return;
 	va_start(ap, fmt);
-	ok = format_text(fmt, ap);
+	format(level, MESSAGE_NONE, NULL, fmt, ap);
 	va_end(ap);
-	if (ok) {
-		to_journal_or_stderr(level, strbuf_text(&self.text));
-		if (self.file.path)
-			to_file(level, strbuf_text(&self.text));
-	} else {
-		self.stderr_lost++;
-	}
+	errno = saved;
+}
+
+void log_message_kind(LogLevel level, MessageKind kind, const char *field, const char *value,
+	const char *fmt, ...)
+{
+	const LogField only = {field, span_from_string(value)};
+	int saved = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	format(level, kind, field ? &only : NULL, fmt, ap);
+	va_end(ap);
 	errno = saved;
 }

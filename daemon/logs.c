@@ -165,7 +165,10 @@ static void on_notice(void *userdata, bool warning, const char *text)
 	char key[128];
 
 	if (!warning || !logs->options.follow) {
-		log_message(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
+		/* All that is told and is no warning is that it was rotated. */
+		log_message_kind(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+			warning ? MESSAGE_WARNING_LOST : MESSAGE_LOG_ROTATED, NULL, NULL, "%s",
+			text);
 		return;
 	}
 	(void)snprintf(key, sizeof(key), "lost:%s", text);

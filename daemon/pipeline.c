@@ -2,7 +2,14 @@
 #include "daemon/pipeline.h"
 
 #include "base/calendar.h"
+#include "daemon/events.h"
+#include "daemon/log.h"
 #include "store/csv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ASN_TEXT_MAX 12
 
 /* Counted since the entry before it of the same log. */
 typedef struct Since {
@@ -10,7 +17,9 @@ typedef struct Since {
 	uint64_t lost;
 } Since;
 
-/* A failure that waits for its name. Its texts lie in the ring: server, user, the place behind its line. */
+/*
+ * A failure that waits for its name. Its texts lie in the ring: server, user, the place behind its line, service and method.
+ */
 typedef struct Entry {
 	RdnsEntry *name; /* NULL: lookups are off */
 	int64_t time_us;
@@ -20,6 +29,7 @@ typedef struct Entry {
 	uint32_t done; /* rows of it that are written */
 	size_t text;   /* in the ring */
 	uint32_t server_len, user_len, place_len;
+	uint32_t service_len, method_len; /* 0: not there, or failed logins are not told */
 	bool has_server, has_user;
 	IpAddr ip;
 	Since since;
@@ -47,6 +57,7 @@ struct Pipeline {
 	size_t text_head, text_tail;
 	LocalZone zone;
 	uint64_t rows;
+	Events events; /* of rows in the output */
 };
 
 int pipeline_new(const PipelineOptions *options, Pipeline **ret_pipeline)
@@ -77,6 +88,7 @@ void pipeline_free(Pipeline *pipeline)
 	for (size_t i = 0; i < pipeline->count; i++)
 		if (entry_at(pipeline, i)->name)
 			rdns_entry_unref(pipeline->options.rdns, entry_at(pipeline, i)->name);
+	events_done(&pipeline->events);
 	free(pipeline->entries);
 	free(pipeline->text);
 	free(pipeline->logs);
@@ -148,6 +160,11 @@ static size_t put_text(Pipeline *pipeline, size_t at, const void *data, size_t l
 	return at + len;
 }
 
+static bool tells_events(const Pipeline *pipeline)
+{
+	return pipeline->options.tells_events && log_events_level() < LOG_LEVEL_COUNT;
+}
+
 /* Puts a failure behind the others. There is room. 0 or -ENOMEM. */
 static int push(Pipeline *pipeline, uint32_t log, const SourceEvent *found, uint64_t now_ms,
 	int64_t wall_us)
@@ -155,7 +172,7 @@ static int push(Pipeline *pipeline, uint32_t log, const SourceEvent *found, uint
 	PipelineLog *from = &pipeline->logs[log];
 	const AuthEvent *event = &found->event;
 	char place[SOURCE_PLACE_MAX];
-	size_t place_len = source_place(from->source, found, place), at;
+	size_t place_len = source_place(from->source, found, place), at, len;
 	Entry entry = {
 		.time_us = event->has_time ? event->time_us : wall_us,
 		.stamp_us = event->has_time ? event->time_us : 0,
@@ -178,10 +195,19 @@ static int push(Pipeline *pipeline, uint32_t log, const SourceEvent *found, uint
 	}
 	if (!pipeline->count)
 		pipeline->head = pipeline->text_head = 0;
-	entry.text = reserve_text(pipeline, event->server.len + event->user.len + place_len);
+	len = event->server.len + event->user.len + place_len;
+	if (tells_events(pipeline) &&
+		reserve_text(pipeline, len + event->service.len + event->method.len) != SIZE_MAX) {
+		entry.service_len = (uint32_t)event->service.len;
+		entry.method_len = (uint32_t)event->method.len;
+		len += event->service.len + event->method.len;
+	}
+	entry.text = reserve_text(pipeline, len);
 	at = put_text(pipeline, entry.text, event->server.data, event->server.len);
 	at = put_text(pipeline, at, event->user.data, event->user.len);
-	pipeline->text_tail = put_text(pipeline, at, place, place_len);
+	at = put_text(pipeline, at, place, place_len);
+	at = put_text(pipeline, at, event->service.data, entry.service_len);
+	pipeline->text_tail = put_text(pipeline, at, event->method.data, entry.method_len);
 	*entry_at(pipeline, pipeline->count++) = entry;
 	from->waiting++;
 	from->since = (Since){0};
@@ -281,6 +307,35 @@ static int append_row(Pipeline *pipeline, const Entry *entry, const Row *row)
 	return -ENOMEM;
 }
 
+/* All rows of the entry are in the output. */
+static void keep_event(Pipeline *pipeline, const Entry *entry, const Row *row)
+{
+	const char *service = pipeline->text + entry->text + entry->server_len + entry->user_len +
+			      entry->place_len;
+	FailedLogin login = {
+		.row = *row,
+		.time_us = entry->time_us,
+		.count = entry->count,
+		.log = span_from_string(source_name(pipeline->logs[entry->log].source)),
+	};
+	Span *field = login.row.field;
+	char asn[ASN_TEXT_MAX];
+	GeoRecord place;
+
+	if (entry->service_len)
+		login.service = (Span){service, entry->service_len};
+	if (entry->method_len)
+		login.method = (Span){service + entry->service_len, entry->method_len};
+	geodb_lookup(*pipeline->options.geodb, &entry->ip, &place);
+	if (*place.country_code)
+		field[COLUMN_COUNTRY_CODE] = span_from_string(place.country_code);
+	if (place.asn)
+		field[COLUMN_ASN] =
+			(Span){asn, (size_t)snprintf(asn, sizeof(asn), "%" PRIu32, place.asn)};
+	field[COLUMN_ASO] = place.organisation;
+	events_add(&pipeline->events, &login);
+}
+
 /* Rows of the entry, until all are there or the output is full. 0 or -ENOMEM: the last whole row is kept. */
 static int append_rows(Pipeline *pipeline, Entry *entry)
 {
@@ -307,7 +362,15 @@ static int append_rows(Pipeline *pipeline, Entry *entry)
 		entry->done++;
 		pipeline->rows++;
 	}
+	if (entry->done == entry->count && tells_events(pipeline))
+		keep_event(pipeline, entry, &row);
 	return 0;
+}
+
+void pipeline_written(Pipeline *pipeline, int64_t wall_us)
+{
+	if (pipeline->events.first)
+		events_say(&pipeline->events, wall_us);
 }
 
 /* The head is written: its line counts as done. */

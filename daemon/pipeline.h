@@ -24,7 +24,8 @@ typedef struct PipelineOptions {
 	Rdns *rdns; /* borrowed; NULL: every status is Off */
 	GeoDb *const *
 		geodb; /* borrowed, as is what it leads to when a row is written; that may be NULL: all unknown */
-	StrBuf *output; /* borrowed: rows are appended here, the owner writes and empties it */
+	StrBuf *output;    /* borrowed: rows are appended here, the owner writes and empties it */
+	bool tells_events; /* failed logins may be told in the program's log */
 	/* A line said "message repeated N times" with N above EVENT_REPEAT_MAX; the row count was capped. */
 	void (*repeat_capped)(void *userdata, const char *path);
 	/* The logging says that it has dropped so many messages before they came to the log; total: since the first start. */
@@ -55,6 +56,9 @@ int pipeline_read(Pipeline *pipeline, size_t log, uint64_t now_ms, int64_t wall_
  * Appends the rows that are ready to the output. 0 or -ENOMEM (nothing is lost, call again).
  */
 int pipeline_write(Pipeline *pipeline);
+
+/* The output was written: its failed logins are told in the program's log, where that is wanted (daemon/events.h). */
+void pipeline_written(Pipeline *pipeline, int64_t wall_us);
 
 /* Nothing waits for a name. */
 bool pipeline_empty(const Pipeline *pipeline);

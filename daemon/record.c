@@ -141,18 +141,24 @@ static void say_start(CsvStart start, const char *path, uint64_t cut, const Chec
 	switch (start) {
 	case CSV_CREATED:
 	case CSV_CONTINUED: break;
-	case CSV_ROTATED: log_info("%s: was rotated, going on with a new one", path); break;
+	case CSV_ROTATED:
+		log_message_kind(LOG_LEVEL_INFO, MESSAGE_CSV_ROTATED, "MLS_CSV", path,
+			"%s: was rotated, going on with a new one", path);
+		break;
 	case CSV_SHORTER:
-		log_warning("%s: is shorter than what was committed (%" PRIu64
-			    " bytes); rows are missing, going on at its end",
+		log_message_kind(LOG_LEVEL_WARNING, MESSAGE_CSV_CHANGED, "MLS_CSV", path,
+			"%s: is shorter than what was committed (%" PRIu64
+			" bytes); rows are missing, going on at its end",
 			path, checkpoint->csv.offset);
 		break;
 	case CSV_FOREIGN:
-		log_warning("%s: is not the file that was written last; going on at its end", path);
+		log_message_kind(LOG_LEVEL_WARNING, MESSAGE_CSV_CHANGED, "MLS_CSV", path,
+			"%s: is not the file that was written last; going on at its end", path);
 		break;
 	case CSV_DISAPPEARED:
-		log_warning("%s: the file that was written last is gone, with %" PRIu64
-			    " bytes; going on with a new one",
+		log_message_kind(LOG_LEVEL_WARNING, MESSAGE_CSV_CHANGED, "MLS_CSV", path,
+			"%s: the file that was written last is gone, with %" PRIu64
+			" bytes; going on with a new one",
 			path, checkpoint->csv.offset);
 		break;
 	}
@@ -335,7 +341,9 @@ int record_open(const Config *config, const char *command, Record **ret_record, 
 static int doubt(Record *record)
 {
 	if (!record->in_doubt)
-		log_warning("%s: another program has cut it or written to it",
+		log_message_kind(LOG_LEVEL_WARNING, MESSAGE_CSV_CHANGED, "MLS_CSV",
+			csvfile_path(record->csv),
+			"%s: another program has cut it or written to it",
 			csvfile_path(record->csv));
 	record->in_doubt = true;
 	return -ESTALE;

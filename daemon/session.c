@@ -82,9 +82,11 @@ static int flush(Session *session)
 		r = file_write_full(STDOUT_FILENO, rows->data, rows->len);
 		strbuf_reset(rows);
 	}
-	if (!r)
-		session->new_rows = true;
-	return r;
+	if (r)
+		return r;
+	session->new_rows = true;
+	pipeline_written(session->pipeline, loop_wall_us());
+	return 0;
 }
 
 static void say_status(Session *session)
@@ -414,6 +416,8 @@ int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret
 		.rdns = rdns,
 		.geodb = geodb,
 		.output = output(session),
+		/* What goes to stdout is not recorded. */
+		.tells_events = session->record,
 		.repeat_capped = on_repeat_capped,
 		.lost = on_lost,
 		.userdata = session,

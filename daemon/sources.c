@@ -226,7 +226,8 @@ int sources_settle(Sources *sources)
 		if (r < 0)
 			return r;
 		choice->source = SOURCE_JOURNAL;
-		log_info("there is a journal now, following it");
+		log_message_kind(LOG_LEVEL_INFO, MESSAGE_SOURCE_CHOSEN, NULL, NULL,
+			"there is a journal now, following it");
 		discover_free(sources->discover);
 		sources->discover = NULL;
 		for (size_t i = 0; i < files; i++)

@@ -9,6 +9,7 @@
 #include "state/bookmark.h"
 #include "state/frame.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -195,7 +196,13 @@ void timetable_status(const Timetable *timetable, Status *status)
 
 static void note_end(Entry *entry, bool failed, const char *reason)
 {
-	schedule_ended(&entry->schedule, loop_wall_us(), failed, reason);
+	int64_t now_us = loop_wall_us();
+
+	if (!failed)
+		log_message_kind(LOG_LEVEL_INFO, MESSAGE_JOB_DONE, "MLS_JOB", entry->kind->name,
+			"%s: done in %" PRId64 " s", entry->kind->name,
+			MAX(now_us - entry->schedule.record.started_us, 0) / 1000000);
+	schedule_ended(&entry->schedule, now_us, failed, reason);
 	save(entry->timetable);
 	warn(entry);
 }
@@ -249,7 +256,8 @@ static void start(Entry *entry, int64_t now_us)
 	entry->rest_alone &= rest;
 	schedule_started(&entry->schedule, now_us);
 	save(timetable);
-	log_debug("%s: started%s", entry->kind->name, rest ? " for what is left" : "");
+	log_message_kind(LOG_LEVEL_DEBUG, MESSAGE_JOB_STARTED, "MLS_JOB", entry->kind->name,
+		"%s: started%s", entry->kind->name, rest ? " for what is left" : "");
 	r = job_start(timetable->loop, timetable->config, &options, &entry->job);
 	if (r < 0)
 		note_end(entry, true, strerror(-r));

@@ -119,7 +119,7 @@ void warnings_raise(
 		warnings->more_said = true;
 		return;
 	}
-	log_message(level, "%s", text);
+	log_message_kind(level, message_of_warning(key), "MLS_WARNING", key, "%s", text);
 	copy = (Text){strdup(key), strdup(text)};
 	if (!copy.key || !copy.text || !grow(warnings)) {
 		free(copy.key);
@@ -144,7 +144,8 @@ void warnings_clear(Warnings *warnings, const char *key, const char *fmt, ...)
 		return;
 	va_start(ap, fmt);
 	if (vsnprintf(text, sizeof(text), fmt, ap) >= 0)
-		log_info("%s", text);
+		log_message_kind(
+			LOG_LEVEL_INFO, MESSAGE_WARNING_ENDED, "MLS_WARNING", key, "%s", text);
 	va_end(ap);
 }
 

@@ -67,6 +67,27 @@ static void append_cell(StrBuf *sb, Cell cell)
 		strbuf_appendf(sb, "\\x%02x", (unsigned char)cell.bytes.data[i]);
 }
 
+void display_append_escaped(StrBuf *sb, Span raw)
+{
+	size_t from = 0, at = 0, n;
+	uint32_t cp;
+
+	while (at < raw.len) {
+		at += utf8_plain_prefix(raw.data + at, raw.len - at);
+		if (at == raw.len)
+			break;
+		n = utf8_decode(raw.data + at, raw.len - at, &cp);
+		/* The others are escaped by what takes the text between. */
+		if (n > 1 && glyph_width(cp) == GLYPH_NONE) {
+			utf8_append_escaped(sb, (Span){raw.data + from, at - from});
+			append_cell(sb, hex_cell(raw.data + at, n));
+			from = at + n;
+		}
+		at += MAX(n, (size_t)1);
+	}
+	utf8_append_escaped(sb, (Span){raw.data + from, raw.len - from});
+}
+
 size_t display_width(Span text)
 {
 	size_t width = 0;

@@ -12,6 +12,12 @@
 
 #define DISPLAY_ALL SIZE_MAX
 
+/*
+ * Appends raw bytes for a line of a log: as utf8_append_escaped() (base/utf8.h) does, and besides as \xHH what shows nothing by itself
+ * or changes how others are shown. Blanks stay. utf8_append_unescaped() undoes it.
+ */
+void display_append_escaped(StrBuf *sb, Span raw);
+
 /* How many columns the text takes. */
 size_t display_width(Span text);
 

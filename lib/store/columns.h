@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The one table of the record's columns: it drives the CSV header and rows, and later SQL columns, JSON keys and
- * journal fields.
+ * The one table of the record's columns: it drives the CSV header and rows, the fields of messages in the journal, and later SQL
+ * columns and JSON keys.
  */
 
 #include "base/base.h"
@@ -22,7 +22,8 @@ typedef enum Column {
 } Column;
 
 typedef struct ColumnInfo {
-	const char *name; /* "reverse_dns_status" */
+	const char *name;          /* "reverse_dns_status" */
+	const char *journal_field; /* "MLS_REVERSE_DNS_STATUS" */
 	const char
 		*placeholder; /* what stands for a missing value, NULL when it is never missing */
 	bool always_quoted;

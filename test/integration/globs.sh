@@ -22,7 +22,7 @@ X2
 # between logs there is no order
 users() { cut -d, -f4 "$CSV" 2>/dev/null | sed 1d | sort | tr '\n' ' '; }
 expect() { users_become 20 "$@"; } # USERS TEXT
-said() { grep -v -e 'no such file; .* N/A until' -e ' going on with the new file' -e stopping "$WORK/err" | sed "s,$WORK/,,g; s,^maillogsentinel: ,,"; }
+said() { grep -v -e 'no such file; .* N/A until' -e ' going on with the new file' -e 'has started' -e stopping "$WORK/err" | sed "s,$WORK/,,g; s,^maillogsentinel: ,,"; }
 says() { said | grep -qF "$1"; }
 extract() {
 	status=0

@@ -88,6 +88,8 @@ static void act_hostile(void)
 {
 	log_info(
 		"user %s", "a\nmaillogsentinel: forged\r\x1b[2J\x7f\xff\xc2\x9b jos\xc3\xa9 \\x41");
+	/* U+202E turns what follows, U+200B and U+2028 can't be seen, U+0301 is drawn over the e. */
+	log_info("a\xe2\x80\xae%s\xe2\x80\x8b b  e\xcc\x81\xe2\x80\xa8\\", "gpj.exe\\");
 }
 
 static void act_closed_again(void)
@@ -193,7 +195,9 @@ static const struct {
 	{"hostile bytes", act_hostile, 0,
 		"maillogsentinel: user a\\x0amaillogsentinel: "
 		"forged\\x0d\\x1b[2J\\x7f\\xff\\xc2\\x9b "
-		"jos\xc3\xa9 \\x5cx41\n"},
+		"jos\xc3\xa9 \\x5cx41\n"
+		"maillogsentinel: a\\xe2\\x80\\xaegpj.exe\\\\xe2\\x80\\x8b b  e\xcc\x81"
+		"\\xe2\\x80\\xa8\\\n"},
 	{"after log_close", act_closed_again, 0, "maillogsentinel: i\n"},
 	{"JOURNAL_STREAM of another file", act_wrong_stream, 0,
 		"maillogsentinel: a\nmaillogsentinel: b\nmaillogsentinel: c\n"},
@@ -517,10 +521,81 @@ static int journal_socket(void)
 	return fd;
 }
 
+static void say_plain(void)
+{
+	log_warning("user %s", "a\nb");
+}
+
+static void say_kind(void)
+{
+	log_message_kind(
+		LOG_LEVEL_INFO, MESSAGE_JOB_DONE, "MLS_JOB", "report", "%s: done", "report");
+}
+
+static void say_fields(void)
+{
+	const LogField fields[] = {
+		{"MLS_IP", SPAN_LITERAL("192.0.2.1")},
+		{"MLS_HOSTNAME", SPAN_MISSING},
+		{"MLS_ASO", SPAN_LITERAL("")},
+		/* What it would take to forge a field in the form that ends with a newline. */
+		{"MLS_USER", SPAN_LITERAL("a\nMLS_IP=203.0.113.1\nPRIORITY=0\n\0b\xff")},
+	};
+
+	log_fields(LOG_LEVEL_INFO, MESSAGE_FAILED_LOGIN, fields, ARRAY_SIZE(fields),
+		SPAN_LITERAL("login: a\nMLS_IP=203.0.113.1\0b"));
+}
+
+static void say_hidden(void)
+{
+	log_debug("hidden");
+	log_fields(LOG_LEVEL_INFO, MESSAGE_FAILED_LOGIN, NULL, 0, SPAN_LITERAL("shown"));
+}
+
+static void say_too_many(void)
+{
+	LogField fields[LOG_FIELDS_MAX + 5];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		fields[i] = (LogField){"N", SPAN_LITERAL("1")};
+	log_fields(LOG_LEVEL_ERROR, MESSAGE_NONE, fields, ARRAY_SIZE(fields), SPAN_LITERAL("many"));
+}
+
+#define WHO "\nSYSLOG_IDENTIFIER=maillogsentinel\n"
+#define FAILED_ID "MESSAGE_ID=cc79f0c8770b45819d44b89e4885b893\n"
+
+/* What journald is sent. */
+static const struct JournalRow {
+	const char *name;
+	LogOptions options;
+	void (*say)(void);
+	Span expected;
+} journal_table[] = {
+	{"a message of no kind", {.level = LOG_LEVEL_INFO}, say_plain,
+		SPAN_LITERAL("MESSAGE=user a\\x0ab\nPRIORITY=4" WHO)},
+	{"one of a kind, with a field", {.level = LOG_LEVEL_INFO}, say_kind,
+		SPAN_LITERAL("MESSAGE=report: done\nPRIORITY=6" WHO
+			     "MESSAGE_ID=556487febbc544248fe863c85d30c7ca\nMLS_JOB=report\n")},
+	{"fields with any byte, of which none begins another", {.level = LOG_LEVEL_INFO},
+		say_fields,
+		SPAN_LITERAL(
+			"MESSAGE=login: a\\x0aMLS_IP=203.0.113.1\\x00b\nPRIORITY=6" WHO FAILED_ID
+			"MLS_IP=192.0.2.1\nMLS_ASO=\nMLS_USER\n\x23\0\0\0\0\0\0\0"
+			"a\nMLS_IP=203.0.113.1\nPRIORITY=0\n\0b\xff\n")},
+	{"failed logins below the level, when they are wanted",
+		{.level = LOG_LEVEL_ERROR, .events = true}, say_hidden,
+		SPAN_LITERAL("MESSAGE=shown\nPRIORITY=6" WHO FAILED_ID)},
+	{"none when they are not", {.level = LOG_LEVEL_ERROR}, say_hidden, SPAN_MISSING},
+	{"no more fields than there may be", {.level = LOG_LEVEL_ERROR}, say_too_many,
+		SPAN_LITERAL("MESSAGE=many\nPRIORITY=3" WHO
+			     "N=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\n"
+			     "N=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\nN=1\n")},
+};
+
+static const struct JournalRow *journal_row;
+
 static void act_journal(void)
 {
-	static const char expected[] =
-		"MESSAGE=user a\\x0ab\nPRIORITY=4\nSYSLOG_IDENTIFIER=maillogsentinel\n";
 	char datagram[1024], stream[64];
 	struct stat st;
 	ssize_t n;
@@ -533,28 +608,31 @@ static void act_journal(void)
 	(void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
 		(unsigned long long)st.st_ino);
 	(void)setenv("JOURNAL_STREAM", stream, 1);
-	log_warning("user %s", "a\nb");
-	n = recv(fd, datagram, sizeof(datagram) - 1, MSG_DONTWAIT);
-	if (n < 0)
+	if (log_configure(&journal_row->options) < 0)
 		_exit(2);
-	datagram[n] = '\0';
-	if (strcmp(datagram, expected) != 0) {
-		(void)dprintf(STDERR_FILENO, "%s", datagram);
+	journal_row->say();
+	n = recv(fd, datagram, sizeof(datagram), MSG_DONTWAIT);
+	if (n < 0 ? journal_row->expected.data != NULL
+		  : !span_equal((Span){datagram, (size_t)n}, journal_row->expected)) {
+		(void)write(STDERR_FILENO, datagram, n < 0 ? 0 : (size_t)n);
 		_exit(3);
 	}
 }
 
 static void test_journal(void)
 {
-	int status;
-	const char *got = stderr_of(act_journal, &status);
+	for (size_t i = 0; i < ARRAY_SIZE(journal_table); i++) {
+		const char *got;
+		int status;
 
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		tap_ok(true, "the journal's own protocol # SKIP no mount namespace here");
-		return;
+		journal_row = &journal_table[i];
+		got = stderr_of(act_journal, &status);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			tap_ok(true, "journal: %s # SKIP no mount namespace here",
+				journal_row->name);
+		else if (!tap_ok(!status && !*got, "journal: %s", journal_row->name))
+			tap_note("status %d, got %s", status, got);
 	}
-	if (!tap_ok(!status && !*got, "the journal's own protocol, and nothing on stderr"))
-		tap_note("status %d, got %s", status, got);
 }
 
 static void test_names(void)
