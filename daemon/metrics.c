@@ -214,22 +214,22 @@ static void append_jobs(const Status *status, StrBuf *sb)
 		return;
 	family(sb, "job_running", "gauge", "Whether the job runs.");
 	for (size_t i = 0; i < status->job_count; i++)
-		labelled(sb, "job_running", "job", jobs[i].name, jobs[i].running_us != 0);
+		labelled(sb, "job_running", "name", jobs[i].name, jobs[i].running_us != 0);
 	family(sb, "job_failures", "gauge", "How many of its last runs have failed, in a row.");
 	for (size_t i = 0; i < status->job_count; i++)
-		labelled(sb, "job_failures", "job", jobs[i].name, jobs[i].failures);
+		labelled(sb, "job_failures", "name", jobs[i].name, jobs[i].failures);
 	family(sb, "job_last_end_timestamp_seconds", "gauge", "When it last ended.");
 	for (size_t i = 0; i < status->job_count; i++)
-		labelled_instant(sb, "job_last_end_timestamp_seconds", "job", jobs[i].name,
+		labelled_instant(sb, "job_last_end_timestamp_seconds", "name", jobs[i].name,
 			jobs[i].ended_us);
 	family(sb, "job_last_success_timestamp_seconds", "gauge", "When it last ended well.");
 	for (size_t i = 0; i < status->job_count; i++)
-		labelled_instant(sb, "job_last_success_timestamp_seconds", "job", jobs[i].name,
+		labelled_instant(sb, "job_last_success_timestamp_seconds", "name", jobs[i].name,
 			jobs[i].ok_us);
 	family(sb, "job_next_timestamp_seconds", "gauge", "When it runs next.");
 	for (size_t i = 0; i < status->job_count; i++)
 		labelled_instant(
-			sb, "job_next_timestamp_seconds", "job", jobs[i].name, jobs[i].next_us);
+			sb, "job_next_timestamp_seconds", "name", jobs[i].name, jobs[i].next_us);
 }
 
 typedef struct Kind {

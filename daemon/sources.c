@@ -367,7 +367,7 @@ void sources_status(const Sources *sources, Status *status)
 	status->gone = status->committed = count_gone(sources);
 	for (size_t i = 0; i < count; i++)
 		counters_add(&status->committed, &sources->committed[i]);
-	status->logs = calloc(count, sizeof(*status->logs));
+	status->logs = count ? calloc(count, sizeof(*status->logs)) : NULL;
 	for (size_t i = 0; status->logs && i < count; i++) {
 		const Source *source = logs_source(sources->logs, i);
 		const LogState *saved = &sources->options.checkpoint->logs[sources->states[i]];

@@ -59,7 +59,7 @@ becomes rows_total 2 "rows"
 tap_is "$(value up) $(value logs) $(value logs_open) $(value lag_bytes) $(value warnings) $(value 'warnings_by_kind{kind="missing"}')" "1 3 2 0 2 1" \
 	"the service, its logs and its warnings" || tap_note "$("$MLS_PROGRAM" -c "$WORK/conf" status)"
 tap_is "$(value 'dns_lookups_total{by="new"}') $(value 'dns_answers_total{status="ok"}')" "1 1" "names"
-tap_is "$(value 'database_used{database="country"}') $(value 'job_running{job="report"}')" "1 0" "databases and jobs"
+tap_is "$(value 'database_used{database="country"}') $(value 'job_running{name="report"}')" "1 0" "databases and jobs"
 printf half >>"$LOG"
 becomes "log_lag_bytes{log=\"$LOG\"}" 4 "a line without its end is still to go"
 echo >>"$LOG"
