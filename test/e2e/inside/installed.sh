@@ -15,23 +15,25 @@ systemctl daemon-reload
 configure() { # OPTION...
 	printf '%s\n' "schedule: { ip_update_schedule = \"${update-}\"; report_schedule = \"${schedule-}\"; };" "$@" >"$CONFIG"
 }
-# Adds lines to the section [Service] (or [Timer]) of UNIT, or makes it what it was.
+# Adds lines to the section [Service] (or [Timer]) of UNIT, or makes it what it was. A service that is denied a system call is
+# killed and not just told, in any case.
 drop_in() { # UNIT [LINE...]
 	local unit=$1 section=Service
 
 	shift
 	[[ $unit != *.timer ]] || section=Timer
+	[ "$section" = Timer ] || set -- SystemCallErrorNumber= "$@"
 	rm -rf "/etc/systemd/system/$unit.d"
-	if [ $# -gt 0 ]; then
-		mkdir -p "/etc/systemd/system/$unit.d"
-		printf '%s\n' "[$section]" "$@" >"/etc/systemd/system/$unit.d/test.conf"
-	fi
+	mkdir -p "/etc/systemd/system/$unit.d"
+	printf '%s\n' "[$section]" "$@" >"/etc/systemd/system/$unit.d/test.conf"
 	systemctl daemon-reload
 }
 unit_is() { systemctl show -P "$1" "${2:-$UNIT}"; } # PROPERTY [UNIT]
 state_is() { [ "$(unit_is ActiveState "${2:-$UNIT}")" = "$1" ]; } # STATE [UNIT]
 rows() { sed 1d "$CSV"; }
 users() { rows | cut -d, -f4; }
+# Signals of system calls that were denied.
+denied_calls() { journalctl -q --no-pager -u 'maillogsentinel*' | grep -E 'SYS|signal 31'; }
 # Lines of failed logins by users PREFIX1, PREFIX2 and so on, at the end of the log.
 write_lines() { # PREFIX COUNT
 	local n
@@ -43,3 +45,5 @@ write_lines() { # PREFIX COUNT
 }
 # All that were written have their rows, on disk for certain.
 all_committed() { [ "$(sed -n 's/^rows //p' $STATE/state.offset 2>/dev/null)" = "$total" ]; }
+drop_in "$UNIT"
+drop_in maillogsentinel-.service

@@ -58,6 +58,9 @@ update='*:*:0/3' schedule='*:*:0/3' configure "$urls" "$mail"
 sed -i 's/ip_update_schedule/ip_update_random_delay = "0"; &/' $CONFIG
 tap_true "check-config is content, as the service's user" runuser -u maillogsentinel -- "$PROGRAM" check-config
 tap_true "it starts" systemctl start $UNIT || journal_of $UNIT -n 30 | tap_note
+# or as many as the box itself
+files=$(($(ulimit -Hn) < 65536 ? $(ulimit -Hn) : 65536))
+tap_is "$(awk '/^Max open files/ { print $4, $5 }' "/proc/$(unit_is MainPID)/limits")" "$files $files" "it may follow many logs"
 bad by-smtp
 tap_true "the row comes" wait_until 20 all_committed
 tap_is "$(rows | cut -d, -f3-6)" "203.0.113.20,by-smtp,client.example.net,OK" "with its name"
@@ -65,7 +68,7 @@ tap_true "update-db, as a job, fetches both databases" wait_until 20 [ -e $STATE
 	journal_of $UNIT -n 30 | tap_note
 tap_true "over https, from nginx" grep -q 'GET /asn.csv .* 200 .*MailLogSentinel' /var/log/box-nginx.log
 tap_true "the report, as a job, comes by mail" wait_until 20 has_mails 1 || journal_of $UNIT -n 30 | tap_note
-tap_true "with the row" grep -q by-smtp $MAILS
+tap_true "with the row" wait_until 10 grep -q by-smtp $MAILS
 tap_none "nothing was wrong" "$(journalctl -q --no-pager -p warning -u $UNIT | grep -v 'no such file; countries')"
 tap_is "$("$PROGRAM" lookup 5.1.2.3 | tr -s ' ')" "5.1.2.3 DE AS3320 Deutsche Telekom AG" "everybody may look addresses up"
 tap_true "the jobs are in the service's sandbox, and well" [ "$(job_result report) $(job_result update-db)" != " " ]
@@ -111,7 +114,7 @@ count=$(mails)
 sped_up maillogsentinel-report.timer
 tap_true "the timer's report comes" wait_until 20 has_mails $((count + 1)) || journal_of maillogsentinel-report.service | tap_note
 systemctl stop maillogsentinel-report.timer
-tap_true "with what failed just before" grep -q before-the-report $MAILS
+tap_true "with what failed just before" wait_until 10 grep -q before-the-report $MAILS
 sped_up maillogsentinel-update-db.timer
 tap_true "the timer's update-db fetches the databases" wait_until 20 [ -e $STATE/db/ip.image ] || journal_of maillogsentinel-update-db.service | tap_note
 systemctl stop maillogsentinel-update-db.timer
@@ -138,7 +141,7 @@ while read -r _ _ _ _ _ user command; do
 done < <(grep -E '^[0-9]+ [0-9*]+ \* \* [0-9*] ' /in/daemon/maillogsentinel.8)
 tap_is $lines 3 "cron's lines"
 tap_true "their report comes" wait_until 10 has_mails $((count + 1))
-tap_true "with the row" grep -q by-cron $MAILS
+tap_true "with the row" wait_until 10 grep -q by-cron $MAILS
 
 # ---- other places -------------------------------------------------------------------------------
 
@@ -176,5 +179,6 @@ systemctl start $UNIT
 tap_true "the journal is read" wait_until 20 all_committed || $PROGRAM status | tap_note
 tap_none "and has the same" "$(diff <(sed -n 's/.*sasl_username=//p' $MAILLOG) <(users))"
 systemctl stop $UNIT
+tap_none "no system call was denied" "$(denied_calls)"
 tap_is "$(find $STATE /var/log/maillogsentinel ! -user maillogsentinel)" "" "all is the service's"
 tap_done

@@ -113,5 +113,6 @@ stays_failed 2 "wrong usage, likewise"
 drop_in $UNIT
 tap_true "mended, it starts" systemctl start $UNIT
 systemctl stop $UNIT
+tap_none "no system call was denied" "$(denied_calls)"
 tap_none "each line has its row still" "$(diff <(sed -n 's/.*sasl_username=//p' $MAILLOG) <(users) | head -n 20)"
 tap_done
