@@ -36,18 +36,20 @@ static int print(const Status *status, bool running, bool json)
 										: EXIT_DONE;
 }
 
+/* Mistakes in the configuration are said and do not stop it: the daemon may run with what was there before. */
 static int run(const CommandInvocation *invocation)
 {
-	_cleanup_(config_freep) Config *config = NULL;
-	_cleanup_free_ char *path = NULL;
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+	_cleanup_free_ char *state_dir = NULL, *path = NULL;
 	_cleanup_status_ Status status = STATUS_INIT;
 	Why why = {""};
 	bool running;
-	int r = command_read_config(invocation, &config);
+	int mistakes = config_find_state_dir(invocation->config_path, &state_dir, &errors), r;
 
-	if (r)
-		return r;
-	path = file_join_dup(config->paths.state_dir, "status");
+	command_log_mistakes(&errors);
+	if (mistakes < 0)
+		return EXIT_CONFIG;
+	path = file_join_dup(state_dir, "status");
 	r = path ? status_read(path, &status, &running, &why) : -ENOMEM;
 	if (r == -ENOENT) {
 		log_error("not running; there is no %s", path);
@@ -57,7 +59,8 @@ static int run(const CommandInvocation *invocation)
 		log_error("%s: %s", path ? path : "status", *why.text ? why.text : strerror(-r));
 		return EXIT_UNREADABLE;
 	}
-	return print(&status, running, invocation->option[OPTION_JSON].count);
+	r = print(&status, running, invocation->option[OPTION_JSON].count);
+	return r || !mistakes ? r : EXIT_FAILED;
 }
 
 const Command command_status = {

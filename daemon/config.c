@@ -348,7 +348,8 @@ static int fail(const char *path, int r, StrBuf *ret_errors)
 	return r;
 }
 
-int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
+/* Where there are mistakes (-EINVAL), the configuration is what is right. */
+static int load(const char *path, Config **ret_config, StrBuf *ret_errors)
 {
 	_cleanup_(config_freep) Config *config = NULL;
 	_cleanup_strbuf_ StrBuf raw = STRBUF_INIT, scanned = STRBUF_INIT;
@@ -383,14 +384,35 @@ int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
 		r = reader.mistakes.error;
 	if (!r && reader.mistakes.count) {
 		config_mistakes_write(&reader.mistakes, file, ret_errors);
-		config_mistakes_done(&reader.mistakes);
-		return strbuf_error(ret_errors) ? strbuf_error(ret_errors) : -EINVAL;
+		r = strbuf_error(ret_errors) ? strbuf_error(ret_errors) : -EINVAL;
+	} else if (r) {
+		(void)fail(file, r, ret_errors);
 	}
 	config_mistakes_done(&reader.mistakes);
-	if (r)
-		return fail(file, r, ret_errors);
-	*ret_config = TAKE(config);
-	return 0;
+	if (!r || r == -EINVAL)
+		*ret_config = TAKE(config);
+	return r;
+}
+
+int config_load(const char *path, Config **ret_config, StrBuf *ret_errors)
+{
+	_cleanup_(config_freep) Config *config = NULL;
+	int r = load(path, &config, ret_errors);
+
+	if (!r)
+		*ret_config = TAKE(config);
+	return r;
+}
+
+int config_find_state_dir(const char *path, char **ret_state_dir, StrBuf *ret_errors)
+{
+	_cleanup_(config_freep) Config *config = NULL;
+	int r = load(path, &config, ret_errors);
+
+	if (!config)
+		return r;
+	*ret_state_dir = TAKE(config->paths.state_dir);
+	return r ? CONFIG_MISTAKES : 0;
 }
 
 char *config_csv_path_dup(const Config *config)

@@ -96,6 +96,15 @@ typedef struct Config {
  * with ret_errors when it can't be read. What is in ret_errors is escaped and can be printed as it is.
  */
 int config_load(const char *path, Config **ret_config, StrBuf *ret_errors);
+
+enum { CONFIG_MISTAKES = 1 };
+
+/*
+ * For who only looks at what another process does: paths.state_dir, heap memory. 0; CONFIG_MISTAKES with ret_errors, as config_load()
+ * has them: then it is what the file says nevertheless, else the default; -errno with ret_errors.
+ */
+int config_find_state_dir(const char *path, char **ret_state_dir, StrBuf *ret_errors);
+
 void config_free(Config *config);
 DEFINE_CLEANUP(Config *, config_freep, config_free)
 

@@ -82,6 +82,16 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 else
 	tap_skip "anybody may ask" "needs root and setpriv"
 fi
+sed "s/enabled = false/enable = false/" "$WORK/conf" >"$WORK/conf.wrong"
+mv "$WORK/conf" "$WORK/conf.right"
+mv "$WORK/conf.wrong" "$WORK/conf"
+ask
+tap_is "$code: $(head -n 2 <<<"$said")" "1: conf:5: dns.enable: unknown key; did you mean dns.enabled?
+maillogsentinel VERSION is running since WHEN, process PID" "a mistake in the configuration: it is told what the daemon does all the same"
+mv "$WORK/conf.right" "$WORK/conf"
+code=0
+"$MLS_PROGRAM" -c "$WORK/conf.none" status 2>/dev/null || code=$?
+tap_is "$code" 78 "one that is not there"
 printf half >>"$LOG"
 expect 0 "read up to byte 160, 4 to go" "a line without its end is still to go"
 echo >>"$LOG"
