@@ -56,10 +56,22 @@ int command_read_config(const CommandInvocation *invocation, Config **ret_config
 	return EXIT_CONFIG;
 }
 
+int command_configure_log(const Config *config)
+{
+	const LogOptions options = {
+		.level = (LogLevel)config->general.log_level,
+		.file = config->general.log_file,
+		.file_max_bytes = config->general.log_file_max_bytes,
+		.file_backup_count = config->general.log_file_backup_count,
+		.events = config->general.journal_events,
+	};
+
+	return log_configure(&options);
+}
+
 int command_load_config(const CommandInvocation *invocation, bool writes_state, Config **ret_config)
 {
 	_cleanup_(config_freep) Config *config = NULL;
-	LogOptions options;
 	Why why = {""};
 	int r = command_read_config(invocation, &config);
 
@@ -69,14 +81,7 @@ int command_load_config(const CommandInvocation *invocation, bool writes_state, 
 		log_error("%s", why.text);
 		return EXIT_FAILED;
 	}
-	options = (LogOptions){
-		.level = (LogLevel)config->general.log_level,
-		.file = config->general.log_file,
-		.file_max_bytes = config->general.log_file_max_bytes,
-		.file_backup_count = config->general.log_file_backup_count,
-		.events = config->general.journal_events,
-	};
-	r = log_configure(&options);
+	r = command_configure_log(config);
 	if (r < 0) {
 		log_error("%s: %s", config->general.log_file, strerror(-r));
 		return EXIT_CONFIG;

@@ -60,6 +60,9 @@ int command_year(const char *text, int *ret_year);
 /* Logs what config_load() or a check has found, a line each. */
 void command_log_mistakes(const StrBuf *mistakes);
 
+/* Puts config's log in force, as log_configure(). */
+int command_configure_log(const Config *config);
+
 /* Reads the configuration that -c names; on failure the mistakes are on stderr. 0 or an exit status. */
 int command_read_config(const CommandInvocation *invocation, Config **ret_config);
 

@@ -13,6 +13,7 @@
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/progress.h"
+#include "daemon/reload.h"
 #include "daemon/resolver.h"
 #include "daemon/session.h"
 #include "daemon/status-keeper.h"
@@ -24,6 +25,8 @@
 
 #define OPEN_FILES_MAX 65536
 #define STOP_DEADLINE_MS 10000
+#define STOP_LONGEST_MS 60000   /* that, the end of jobs and a slow disk */
+#define START_LONGEST_MS 120000 /* of one step of a start: databases without an image, many logs */
 #define REOPEN_MIN_MS \
 	1000 /* the first wait before a session is opened again; each is twice as long */
 #define REOPEN_MAX_MS 30000
@@ -34,7 +37,8 @@ typedef struct Daemon {
 	Loop *loop;
 	uint64_t tick_ms; /* how soon it ticks; 0: not yet */
 	LoopTimer *tick_timer, *stop_timer, *reopen_timer;
-	Resolver *resolver; /* NULL: lookups are off */
+	Reload reload;
+	Resolver *resolver; /* NULL: lookups are off, and not the service */
 	GeoDb *geodb;
 	GeoKeeper *geo_keeper; /* NULL: not the service */
 	Session *session;
@@ -100,6 +104,8 @@ static void fill_status(void *userdata, Status *status)
 	status->pid = getpid();
 	status->started_us = daemon->started_us;
 	status->stopped_us = daemon->stopped_us;
+	status->stopping = daemon->stopping;
+	reload_status(&daemon->reload, status);
 	if (daemon->session)
 		session_status(daemon->session, status);
 	keep_totals(daemon, status);
@@ -182,11 +188,10 @@ static void on_committed(void *userdata)
 	Daemon *daemon = userdata;
 
 	status_changed(daemon);
-	if (!daemon->reopen_ms)
-		return;
-	warnings_clear(daemon->warnings, "paused", "writing works again");
 	strbuf_reset(&daemon->trouble);
 	daemon->reopen_ms = 0;
+	/* It may have been another session's. */
+	warnings_clear(daemon->warnings, "paused", "writing works again");
 }
 
 /* Says what is wrong, once, and tries again after a while. */
@@ -197,7 +202,6 @@ static void reopen_later(Daemon *daemon, const char *why)
 	strbuf_reset(&daemon->trouble);
 	strbuf_append_string(&daemon->trouble, why);
 	status_changed(daemon);
-	notify_status("Paused: %s", why);
 	daemon->broken = true;
 	daemon->reopen_ms =
 		daemon->reopen_ms ? MIN(2 * daemon->reopen_ms, REOPEN_MAX_MS) : REOPEN_MIN_MS;
@@ -261,7 +265,9 @@ static void on_signal(void *userdata, int signal)
 	log_message_kind(
 		LOG_LEVEL_INFO, MESSAGE_STOPPING, NULL, NULL, "%s: stopping", strsignal(signal));
 	notify_stopping();
+	notify_extend(STOP_LONGEST_MS);
 	daemon->stopping = true;
+	status_changed(daemon);
 	if (daemon->timetable)
 		timetable_end(daemon->timetable);
 	if (daemon->broken) {
@@ -326,7 +332,8 @@ static int open_resolver(Daemon *daemon)
 	Why why = {""};
 	int r;
 
-	if (!daemon->config->dns.enabled || daemon->options.no_dns)
+	/* The service keeps one, whose answers are counted, also while lookups are off. */
+	if (!daemon->options.follow && (!daemon->config->dns.enabled || daemon->options.no_dns))
 		return 0;
 	r = resolver_new(
 		daemon->loop, daemon->config, on_answered, daemon, &daemon->resolver, &why);
@@ -335,19 +342,52 @@ static int open_resolver(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-static int open_session(Daemon *daemon, StrBuf *ret_why)
+static int open_session(Daemon *daemon, const Config *config, int lock_fd, StrBuf *ret_why)
 {
 	SessionCallbacks callbacks = {
 		on_round, on_committed, on_broken, on_ended, daemon, daemon->warnings};
 
-	return session_open(daemon->loop, daemon->config, &daemon->options, &callbacks,
+	return session_open(daemon->loop, config, &daemon->options, &callbacks, lock_fd,
 		&daemon->session, ret_why);
 }
 
-static int start_session(Daemon *daemon, StrBuf *ret_why)
+static int start_session(Daemon *daemon, const Config *config, StrBuf *ret_why)
 {
-	return session_start(daemon->session,
-		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL, &daemon->geodb, ret_why);
+	Rdns *rdns =
+		daemon->resolver && config->dns.enabled ? resolver_rdns(daemon->resolver) : NULL;
+
+	return session_start(daemon->session, rdns, &daemon->geodb, ret_why);
+}
+
+/* A session in the place of the one that was freed. 0; or an exit status with ret_why, and there is none. */
+static int renew_session(Daemon *daemon, const Config *config, int lock_fd, StrBuf *ret_why)
+{
+	int r = open_session(daemon, config, lock_fd, ret_why);
+
+	if (!r)
+		r = start_session(daemon, config, ret_why);
+	if (r) {
+		session_free(TAKE(daemon->session));
+		return r;
+	}
+	daemon->broken = false;
+	loop_timer_set(daemon->reopen_timer, -1);
+	/* What it says ends with a commit. */
+	if (warnings_text(daemon->warnings, "paused"))
+		session_prove(daemon->session);
+	return 0;
+}
+
+/* There is no session, by what renew_session() says: it is tried again, or somebody has to look. */
+static void go_without_session(Daemon *daemon, int exit_status, const StrBuf *why)
+{
+	if (exit_status == EXIT_CONFIG) {
+		log_error("%s", strbuf_text(why));
+		daemon->broken = true;
+		finish(daemon, exit_status);
+		return;
+	}
+	reopen_later(daemon, strbuf_error(why) ? strerror(ENOMEM) : strbuf_text(why));
 }
 
 static void on_reopen(void *userdata)
@@ -357,22 +397,136 @@ static void on_reopen(void *userdata)
 	int r;
 
 	session_free(TAKE(daemon->session));
-	r = open_session(daemon, &why);
+	r = renew_session(daemon, daemon->config, -1, &why);
+	if (r)
+		go_without_session(daemon, r, &why);
+}
+
+/* ---- reload --------------------------------------------------------------------------------- */
+
+/* What an -errno that nothing was said of says. */
+static int explain(int r, StrBuf *why)
+{
+	if (r < 0 && !why->len)
+		strbuf_append_string(why, strerror(-r));
+	return r;
+}
+
+static int apply_log(void *userdata, const Config *config, StrBuf *ret_why)
+{
+	int r = command_configure_log(config);
+
+	if (r < 0)
+		strbuf_appendf(ret_why, "%s: %s", config->general.log_file, strerror(-r));
+	return r;
+}
+
+static int apply_resolver(void *userdata, const Config *config, StrBuf *ret_why)
+{
+	Daemon *daemon = userdata;
+	Why why = {""};
+	int r = resolver_reconfigure(daemon->resolver, config, &why);
+
+	strbuf_append_string(ret_why, why.text);
+	/* What was found out about the servers of before says nothing any more. */
 	if (!r)
-		r = start_session(daemon, &why);
-	if (!r) {
-		daemon->broken = false;
-		session_prove(daemon->session);
-		return;
+		warnings_clear(daemon->warnings, "resolver", NULL);
+	return explain(r, ret_why);
+}
+
+static int apply_databases(void *userdata, const Config *config, StrBuf *ret_why)
+{
+	Daemon *daemon = userdata;
+
+	return explain(geo_keeper_reconfigure(daemon->geo_keeper, config), ret_why);
+}
+
+static int apply_timetable(void *userdata, const Config *config, StrBuf *ret_why)
+{
+	Daemon *daemon = userdata;
+
+	return explain(timetable_reconfigure(daemon->timetable, config), ret_why);
+}
+
+static int apply_metrics(void *userdata, const Config *config, StrBuf *ret_why)
+{
+	Daemon *daemon = userdata;
+
+	return explain(status_keeper_reconfigure(daemon->keeper, config), ret_why);
+}
+
+static bool minds(void *userdata, const char *key)
+{
+	return session_minds(userdata, key);
+}
+
+/*
+ * The session ends at a commit and another one goes on from there, as after a restart: so whatever is changed, each line is
+ * read once for the record. What waits for a name is read again, and finds the name or its question in the resolver. Where it can't
+ * be opened, one as before goes on from the same place.
+ */
+static int apply_session(void *userdata, const Config *config, StrBuf *ret_why)
+{
+	Daemon *daemon = userdata;
+	_cleanup_close_ int lock_fd = -1;
+	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
+	bool broken = daemon->broken;
+	int r;
+
+	if (!broken) {
+		lock_fd = session_lock_dup(daemon->session);
+		if (lock_fd < 0)
+			return explain(lock_fd, ret_why);
+		if (!session_is_paused(daemon->session))
+			(void)session_finish(daemon->session, 0);
 	}
 	session_free(TAKE(daemon->session));
-	if (r == EXIT_CONFIG) {
-		log_error("%s", strbuf_text(&why));
-		finish(daemon, r);
+	r = renew_session(daemon, config, lock_fd, ret_why);
+	if (!r) {
+		warnings_sweep(daemon->warnings, minds, daemon->session);
+		return 0;
+	}
+	/* A broken one is opened again when its time has come. */
+	if (!broken) {
+		int back = renew_session(daemon, daemon->config, lock_fd, &why);
+
+		if (back)
+			go_without_session(daemon, back, &why);
+	}
+	return r;
+}
+
+/* What needs no room on a disk first; what can only fail without memory last. */
+static const ReloadStep reload_steps[] = {
+	{"general.log_file", apply_log},
+	{"dns", apply_resolver},
+	{"databases", apply_databases},
+	{"metrics", apply_metrics},
+	{"logs and CSV", apply_session},
+	{"schedule", apply_timetable},
+};
+
+static void on_hangup(void *userdata, int signal)
+{
+	Daemon *daemon = userdata;
+
+	if (daemon->stopping) {
+		log_info("%s: nothing is reloaded any more", strsignal(signal));
 		return;
 	}
-	reopen_later(daemon, strbuf_error(&why) ? strerror(ENOMEM) : strbuf_text(&why));
+	notify_reloading();
+	notify_extend(START_LONGEST_MS);
+	(void)reload_run(&daemon->reload, reload_steps, ARRAY_SIZE(reload_steps), daemon,
+		&daemon->config, daemon->warnings);
+	failures_look(daemon->config->paths.state_dir, daemon->warnings);
+	status_changed(daemon);
+	set_tick(daemon);
+	/* Before that it is a start, which the first round ends. */
+	if (daemon->ready)
+		notify_ready();
 }
+
+/* ---- start ---------------------------------------------------------------------------------- */
 
 /* One for each log: as many as the system lets. */
 static void raise_open_files(void)
@@ -385,6 +539,17 @@ static void raise_open_files(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* They were kept back until the loop could take them. */
+static int accept_hangups(void)
+{
+	sigset_t hangup;
+	int r = notify_hangups();
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	return r < 0 || !sigprocmask(SIG_UNBLOCK, &hangup, NULL) ? r : -errno;
+}
+
 static int open_loop(Daemon *daemon)
 {
 	struct {
@@ -395,13 +560,22 @@ static int open_loop(Daemon *daemon)
 		{on_stop_deadline, &daemon->stop_timer},
 		{on_reopen, &daemon->reopen_timer},
 	};
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	const struct {
+		int signal;
+		LoopSignalFunction function;
+	} signals[] = {
+		{SIGTERM, on_signal},
+		{SIGINT, on_signal},
+		{SIGHUP, daemon->options.follow ? on_hangup : on_signal},
+	};
 	int r = loop_new(&daemon->loop);
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers) && !r; i++)
 		r = loop_timer_new(daemon->loop, timers[i].function, daemon, timers[i].timer);
 	for (size_t i = 0; i < ARRAY_SIZE(signals) && !r; i++)
-		r = loop_signal(daemon->loop, signals[i], on_signal, daemon);
+		r = loop_signal(daemon->loop, signals[i].signal, signals[i].function, daemon);
+	if (!r && daemon->options.follow)
+		r = accept_hangups();
 	if (!r && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		r = -errno;
 	if (r < 0)
@@ -447,15 +621,18 @@ static int start(Daemon *daemon)
 	if (r)
 		return r;
 	/* First what another writer can hold: that is said at once, not after the databases are read. */
-	r = open_session(daemon, &why);
+	notify_extend(START_LONGEST_MS);
+	r = open_session(daemon, daemon->config, -1, &why);
 	if (!r)
 		r = open_timetable(daemon);
+	notify_extend(START_LONGEST_MS);
 	if (!r)
 		r = open_geodb(daemon);
+	notify_extend(START_LONGEST_MS);
 	if (!r)
 		r = open_resolver(daemon);
 	if (!r)
-		r = start_session(daemon, &why);
+		r = start_session(daemon, daemon->config, &why);
 	if (r && strbuf_error(&why))
 		log_error("start: %s", strerror(ENOMEM));
 	else if (why.len)
@@ -465,6 +642,8 @@ static int start(Daemon *daemon)
 
 static void stop(Daemon *daemon)
 {
+	notify_extend(STOP_LONGEST_MS);
+	reload_done(&daemon->reload);
 	timetable_free(daemon->timetable);
 	status_keeper_free(daemon->keeper);
 	session_free(daemon->session);
@@ -483,8 +662,10 @@ static void stop(Daemon *daemon)
 int daemon_main(Config *config_take, const DaemonOptions *options)
 {
 	Daemon daemon = {.options = *options, .config = config_take};
-	int r = start(&daemon);
+	int r;
 
+	reload_init(&daemon.reload, options->config_path);
+	r = start(&daemon);
 	if (!r) {
 		if (options->follow)
 			on_tick(&daemon);

@@ -9,8 +9,9 @@
 #include "daemon/config.h"
 
 typedef struct DaemonOptions {
-	bool follow;    /* `run`: go on until a signal; else stop when all is read */
-	bool to_stdout; /* rows go to stdout, nothing is moved */
+	bool follow;             /* `run`: go on until a signal; else stop when all is read */
+	const char *config_path; /* of config_load(), for a reload */
+	bool to_stdout;          /* rows go to stdout, nothing is moved */
 	bool no_dns;
 	int year; /* of stamps that have none; 0: guess */
 	const char *const

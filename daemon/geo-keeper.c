@@ -423,13 +423,14 @@ void geo_keeper_look(GeoKeeper *keeper)
 /* ---- new, free, status ---------------------------------------------------------------------- */
 
 /* 0 or -ENOMEM. */
-static int open_vigil(GeoKeeper *keeper)
+static int open_vigil(GeoKeeper *keeper, const Config *config, Vigil **ret_vigil)
 {
-	const char *paths[FILES];
+	GeoPaths databases = databases_paths(config);
+	const char *paths[FILES] = {[IMAGE] = keeper->image_path};
 
-	for (unsigned file = 0; file < FILES; file++)
-		paths[file] = path_of(keeper, file);
-	return vigil_new(keeper->options.loop, paths, FILES, look, keeper, &keeper->vigil);
+	for (unsigned kind = 0; kind < GEO_KINDS; kind++)
+		paths[kind] = databases.path[kind];
+	return vigil_new(keeper->options.loop, paths, FILES, look, keeper, ret_vigil);
 }
 
 int geo_keeper_new(const GeoKeeperOptions *options, GeoKeeper **ret_keeper)
@@ -447,10 +448,43 @@ int geo_keeper_new(const GeoKeeperOptions *options, GeoKeeper **ret_keeper)
 	if (!r)
 		r = loop_timer_new(options->loop, on_free, keeper, &keeper->free_timer);
 	if (!r)
-		r = open_vigil(keeper);
+		r = open_vigil(keeper, options->config, &keeper->vigil);
 	if (r < 0)
 		return r;
 	*ret_keeper = TAKE(keeper);
+	return 0;
+}
+
+/* Whether both name the same files. */
+static bool is_same_paths(const Config *a, const Config *b)
+{
+	GeoPaths paths_a = databases_paths(a), paths_b = databases_paths(b);
+
+	for (unsigned kind = 0; kind < GEO_KINDS; kind++)
+		if (strcmp(paths_a.path[kind], paths_b.path[kind]))
+			return false;
+	return true;
+}
+
+int geo_keeper_reconfigure(GeoKeeper *keeper, const Config *config)
+{
+	bool same = is_same_paths(keeper->options.config, config);
+	Vigil *vigil;
+	int r = open_vigil(keeper, config, &vigil);
+
+	if (r < 0)
+		return r;
+	/* What has changed before the new one first looked is known to the old one alone. */
+	same &= !take_changes(keeper);
+	vigil_free(keeper->vigil);
+	keeper->vigil = vigil;
+	keeper->options.config = config;
+	(void)take_changes(keeper);
+	if (!same) {
+		keeper->stale = true;
+		keeper->retry_ms = 0;
+		try_it(keeper);
+	}
 	return 0;
 }
 

@@ -304,18 +304,6 @@ bool logs_all_idle(const Logs *logs)
 	return true;
 }
 
-int logs_waiting(const Logs *logs, const char **ret_path)
-{
-	for (size_t i = 0; i < logs->count; i++) {
-		if (!logs->logs[i].error)
-			continue;
-		if (ret_path)
-			*ret_path = logs_name(logs, i);
-		return logs->logs[i].error;
-	}
-	return 0;
-}
-
 /* To open what was closed only to find that nothing has happened would close others. */
 static bool is_unchanged(const Log *log)
 {

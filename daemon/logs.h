@@ -73,9 +73,6 @@ void logs_rest(Logs *logs, size_t index);
 void logs_hold(Logs *logs, size_t index, bool hold);
 bool logs_held(const Logs *logs, size_t index);
 
-/* -errno of the first log that can't be read now, with its path (borrowed); 0 when all can. */
-int logs_waiting(const Logs *logs, const char **ret_path);
-
 /* How soon the owner has to look again: LOGS_POLL_MS, or LOGS_POLL_SOON_MS when a log can't be watched. */
 unsigned logs_poll_ms(const Logs *logs);
 

@@ -15,7 +15,20 @@ void notify_stopping(void)
 {
 }
 
-void notify_status(const char *fmt, ...)
+void notify_reloading(void)
+{
+}
+
+int notify_hangups(void)
+{
+	return 0;
+}
+
+void notify_status(const char *text)
+{
+}
+
+void notify_extend(uint64_t ms)
 {
 }
 

@@ -9,6 +9,7 @@
 #include "store/csv.h"
 #include "store/csvfile.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -92,7 +93,8 @@ static int check_directory(const char *path, StrBuf *why)
 	return S_ISDIR(st.st_mode) ? 0 : fail(why, EXIT_FAILED, "%s: not a directory", path);
 }
 
-static int take_lock(Record *record, const Config *config, const char *command, StrBuf *why)
+static int take_lock(
+	Record *record, const Config *config, const char *command, int lock_fd, StrBuf *why)
 {
 	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, "lock");
 	char holder[LOCK_HOLDER_MAX];
@@ -100,6 +102,10 @@ static int take_lock(Record *record, const Config *config, const char *command, 
 
 	if (!path)
 		return fail_errno(why, config->paths.state_dir, -ENOMEM);
+	if (lock_fd >= 0) {
+		record->lock_fd = fcntl(lock_fd, F_DUPFD_CLOEXEC, 0);
+		return record->lock_fd < 0 ? fail_errno(why, path, -errno) : 0;
+	}
 	r = lock_take(path, command, &record->lock_fd, holder);
 	if (r == LOCK_HELD)
 		return fail(why, EXIT_FAILED, "%s: another maillogsentinel is at work (process %s)",
@@ -299,9 +305,13 @@ static int open_csv(Record *record, const Config *config, bool first, StrBuf *re
 		return fail(ret_why, EXIT_FAILED, "%s", why.text);
 	if (r < 0)
 		return fail_errno(ret_why, path, r);
-	if (left && (start == CSV_DISAPPEARED || start == CSV_FOREIGN))
+	if (left && (start == CSV_DISAPPEARED || start == CSV_FOREIGN)) {
 		start = CSV_ROTATED;
-	say_start(start, path, cut + cut_before, checkpoint);
+		log_info("%s: is the CSV from now on, in the place of %s", path,
+			checkpoint->csv_path);
+	} else {
+		say_start(start, path, cut + cut_before, checkpoint);
+	}
 	if (start == CSV_CONTINUED && !first && !elsewhere)
 		return 0;
 	if (first)
@@ -310,7 +320,15 @@ static int open_csv(Record *record, const Config *config, bool first, StrBuf *re
 	return r < 0 ? fail_errno(ret_why, record->failed_path, r) : 0;
 }
 
-int record_open(const Config *config, const char *command, Record **ret_record, StrBuf *ret_why)
+int record_lock_dup(const Record *record)
+{
+	int fd = fcntl(record->lock_fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int record_open(const Config *config, const char *command, int lock_fd, Record **ret_record,
+	StrBuf *ret_why)
 {
 	_cleanup_(record_freep) Record *record = calloc(1, sizeof(*record));
 	int r;
@@ -323,7 +341,7 @@ int record_open(const Config *config, const char *command, Record **ret_record, 
 	if (!r)
 		r = check_directory(config->paths.working_dir, ret_why);
 	if (!r)
-		r = take_lock(record, config, command, ret_why);
+		r = take_lock(record, config, command, lock_fd, ret_why);
 	if (r)
 		return r;
 	r = load(config, &record->checkpoint_path, &record->checkpoint, ret_why);

@@ -53,12 +53,10 @@ static void on_answered(void *userdata)
 	resolver->answered(resolver->userdata);
 }
 
-int resolver_new(Loop *loop, const Config *config, LoopFunction answered, void *userdata,
-	Resolver **ret_resolver, Why *ret_why)
+static RdnsOptions options_of(const Config *config)
 {
-	_cleanup_(resolver_freep) Resolver *resolver = calloc(1, sizeof(*resolver));
-	RdnsOptions options = {
-		.enabled = true,
+	return (RdnsOptions){
+		.enabled = config->dns.enabled,
 		.servers = config->dns.servers,
 		.timeout_ms = config->dns.timeout_ms,
 		.tries = config->dns.tries,
@@ -67,6 +65,13 @@ int resolver_new(Loop *loop, const Config *config, LoopFunction answered, void *
 		.cache_size = config->dns_cache.size,
 		.cache_ttl_seconds = config->dns_cache.ttl_seconds,
 	};
+}
+
+int resolver_new(Loop *loop, const Config *config, LoopFunction answered, void *userdata,
+	Resolver **ret_resolver, Why *ret_why)
+{
+	_cleanup_(resolver_freep) Resolver *resolver = calloc(1, sizeof(*resolver));
+	RdnsOptions options = options_of(config);
 	RdnsCallbacks callbacks = {on_watch, on_answered, resolver};
 	int r;
 
@@ -91,6 +96,15 @@ void resolver_free(Resolver *resolver)
 	rdns_free(resolver->rdns);
 	loop_timer_free(resolver->timer);
 	free(resolver);
+}
+
+int resolver_reconfigure(Resolver *resolver, const Config *config, Why *ret_why)
+{
+	RdnsOptions options = options_of(config);
+	int r = rdns_reconfigure(resolver->rdns, &options, ret_why);
+
+	resolver_rearm(resolver);
+	return r;
 }
 
 Rdns *resolver_rdns(const Resolver *resolver)

@@ -75,42 +75,75 @@ static void watch_clock(Schedule *schedule, int64_t now_us)
 	find_slot(schedule);
 }
 
+/* expression_take, when it is another one than before, counts from now on. */
+static void count_by(Schedule *schedule, char *expression_take, int64_t now_us)
+{
+	JobRecord *record = &schedule->record;
+	bool is_other = !record->expression || strcmp(record->expression, expression_take);
+
+	free(record->expression);
+	record->expression = expression_take;
+	if (is_other || !record->since_us)
+		record->since_us = now_us;
+	/* What is drawn within another delay is drawn anew. */
+	if (is_other || record->due_us < record->slot_us ||
+		record->due_us - record->slot_us > schedule->delay_us)
+		record->slot_us = 0;
+	find_slot(schedule);
+	watch_clock(schedule, now_us);
+}
+
+static int64_t after_failure(Schedule *schedule, int64_t now_us)
+{
+	return MAX(
+		soon(schedule, now_us), MIN(schedule->record.ended_us, now_us) + backoff(schedule));
+}
+
 int schedule_begin(Schedule *schedule, const char *expression, JobRecord *record_take,
 	bool is_needed, int64_t now_us)
 {
 	JobRecord *record = &schedule->record;
-	bool is_new = !record_take->since_us, is_interrupted = record_take->running;
-	bool is_other = !record_take->expression || strcmp(record_take->expression, expression);
+	bool is_interrupted = record_take->running;
+	char *copy;
 
 	*record = *record_take;
 	*record_take = (JobRecord){0};
 	record->running = false;
 	if (!schedule->on)
 		return 0;
-	if (is_other) {
-		char *copy = strdup(expression);
-
-		if (!copy)
-			return -ENOMEM;
-		free(record->expression);
-		record->expression = copy;
-	}
-	/* Another expression counts from now on; what is drawn within another delay is drawn anew. */
-	if (is_new || is_other)
-		record->since_us = now_us;
-	if (is_other || record->due_us < record->slot_us ||
-		record->due_us - record->slot_us > schedule->delay_us)
-		record->slot_us = 0;
-	find_slot(schedule);
-	watch_clock(schedule, now_us);
+	copy = strdup(expression);
+	if (!copy)
+		return -ENOMEM;
+	count_by(schedule, copy, now_us);
 	if (record->due_us <= now_us)
 		record->due_us = soon(schedule, now_us);
 	if (is_interrupted || (is_needed && !record->started_us))
 		schedule->again_us = soon(schedule, now_us);
 	else if (record->failures)
-		schedule->again_us = MAX(
-			soon(schedule, now_us), MIN(record->ended_us, now_us) + backoff(schedule));
+		schedule->again_us = after_failure(schedule, now_us);
 	return 0;
+}
+
+void schedule_change(Schedule *schedule, const Schedule *next, char *expression_take,
+	bool is_needed, int64_t now_us)
+{
+	JobRecord *record = &schedule->record;
+
+	schedule->spec = next->spec;
+	schedule->on = next->on;
+	schedule->delay_us = next->delay_us;
+	if (!schedule->on) {
+		schedule->again_us = 0;
+		free(expression_take);
+		return;
+	}
+	count_by(schedule, expression_take, now_us);
+	if (record->running || schedule->again_us)
+		return;
+	if (is_needed && !record->started_us)
+		schedule->again_us = soon(schedule, now_us);
+	else if (record->failures)
+		schedule->again_us = after_failure(schedule, now_us);
 }
 
 int64_t schedule_look(Schedule *schedule, int64_t now_us)

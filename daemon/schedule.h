@@ -42,6 +42,13 @@ void schedule_done(Schedule *schedule);
 int schedule_begin(Schedule *schedule, const char *expression, JobRecord *record_take,
 	bool is_needed, int64_t now_us);
 
+/*
+ * Goes on as next (of schedule_init) says. expression_take is its expression; another one counts from now on. What runs, runs on, and what
+ * failed is tried again. is_needed as above.
+ */
+void schedule_change(Schedule *schedule, const Schedule *next, char *expression_take,
+	bool is_needed, int64_t now_us);
+
 /* When it is to run: now, if that is not after now_us; SCHEDULE_NEVER while it runs and when no slot comes any more. */
 int64_t schedule_look(Schedule *schedule, int64_t now_us);
 

@@ -2,10 +2,8 @@
 #include "daemon/session.h"
 
 #include "base/file.h"
-#include "base/utf8.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
-#include "daemon/notify.h"
 #include "daemon/pipeline.h"
 #include "daemon/record.h"
 #include "daemon/sources.h"
@@ -33,14 +31,12 @@ struct Session {
 	Logs *logs;   /* the sources' */
 	size_t first; /* the log that a round begins with */
 
-	bool started;  /* the first round is done */
 	bool blocked;  /* the FIFO is full */
 	bool draining; /* nothing is read any more */
 	bool over; /* it has ended or is broken: the owner was told, and nothing is done any more */
 	bool failed;          /* nothing more may be committed */
 	bool complete;        /* all was committed after the last reading */
 	int paused;           /* -errno of what is tried again, while reading waits */
-	int said_waiting;     /* -errno of a log, in the status */
 	bool new_rows;        /* since the last commit */
 	bool new_lines;       /* since the last commit: positions have moved */
 	uint64_t rows_before; /* in the CSVs when the session began */
@@ -89,35 +85,6 @@ static int flush(Session *session)
 	return 0;
 }
 
-static void say_status(Session *session)
-{
-	_cleanup_strbuf_ StrBuf path = STRBUF_INIT, wait = STRBUF_INIT;
-	size_t count = logs_count(session->logs);
-	Counters sum = {0};
-	Checkpoint *checkpoint;
-	const char *waiting;
-	int error;
-
-	if (!session->options.follow || !session->record || session->paused)
-		return;
-	error = logs_waiting(session->logs, &waiting);
-	checkpoint = record_checkpoint(session->record);
-	for (size_t i = 0; i < checkpoint->log_count; i++)
-		counters_add(&sum, &checkpoint->logs[i].counters);
-	if (count == 1)
-		utf8_append_escaped(&path, span_from_string(logs_name(session->logs, 0)));
-	else
-		strbuf_appendf(&path, "%zu logs", count);
-	if (error) {
-		utf8_append_escaped(&wait, span_from_string(waiting));
-		strbuf_appendf(&wait, ": %s", strerror(-error));
-	}
-	notify_status("Following %s: %" PRIu64 " failed logins in %" PRIu64 " lines%s%s",
-		strbuf_text(&path), sum.failures, sum.lines, error ? "; waiting for " : "",
-		strbuf_text(&wait));
-	session->said_waiting = error;
-}
-
 /* 0 or -errno. */
 static int commit(Session *session)
 {
@@ -140,7 +107,6 @@ static int commit(Session *session)
 			"writing works again, reading goes on");
 		read_soon(session);
 	}
-	say_status(session);
 	session->callbacks.committed(session->callbacks.userdata);
 	return 0;
 }
@@ -148,12 +114,10 @@ static int commit(Session *session)
 /* What can't be done now is tried again soon; until then nothing is read. */
 static void pause_reading(Session *session, const char *what, int error)
 {
-	if (session->paused != error) {
+	if (session->paused != error)
 		warnings_raise(session->callbacks.warnings, LOG_LEVEL_ERROR, "paused",
 			loop_wall_us(), "%s: %s; reading pauses until it works again", what,
 			strerror(-error));
-		notify_status("Paused: %s: %s", what, strerror(-error));
-	}
 	session->paused = error;
 	loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
 }
@@ -284,15 +248,6 @@ static void read_log(Session *session, size_t index)
 		session->first = index + 1;
 }
 
-static void say_started(Session *session)
-{
-	if (session->started)
-		return;
-	session->started = true;
-	if (session->options.follow)
-		say_status(session);
-}
-
 /* All that was read is written. */
 static void end(Session *session)
 {
@@ -343,9 +298,6 @@ static void on_read(void *userdata)
 	if (session->over)
 		return;
 	session->callbacks.round(session->callbacks.userdata);
-	say_started(session);
-	if (logs_waiting(session->logs, NULL) != session->said_waiting)
-		say_status(session);
 	arm_commit(session);
 	if (session->paused)
 		return;
@@ -370,13 +322,13 @@ static int fail_start(StrBuf *why, const char *what, int error)
 	return EXIT_FAILED;
 }
 
-static int open_record(Session *session, StrBuf *ret_why)
+static int open_record(Session *session, int lock_fd, StrBuf *ret_why)
 {
 	Span header = csv_header();
 
 	if (!session->options.to_stdout)
 		return record_open(session->config, session->options.follow ? "run" : "extract",
-			&session->record, ret_why);
+			lock_fd, &session->record, ret_why);
 	strbuf_append_span(&session->stdout_rows, header);
 	if (strbuf_error(&session->stdout_rows))
 		return fail_start(ret_why, "stdout", strbuf_error(&session->stdout_rows));
@@ -386,7 +338,7 @@ static int open_record(Session *session, StrBuf *ret_why)
 /* ---- open, start, end ----------------------------------------------------------------------- */
 
 int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
-	const SessionCallbacks *callbacks, Session **ret_session, StrBuf *ret_why)
+	const SessionCallbacks *callbacks, int lock_fd, Session **ret_session, StrBuf *ret_why)
 {
 	_cleanup_(session_freep) Session *session = calloc(1, sizeof(*session));
 	int r;
@@ -403,7 +355,7 @@ int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
 		r = loop_timer_new(session->loop, on_commit, session, &session->commit_timer);
 	if (r < 0)
 		return fail_start(ret_why, "event loop", r);
-	r = open_record(session, ret_why);
+	r = open_record(session, lock_fd, ret_why);
 	if (r)
 		return r;
 	*ret_session = TAKE(session);
@@ -465,9 +417,19 @@ void session_free(Session *session)
 	free(session);
 }
 
+int session_lock_dup(const Session *session)
+{
+	return record_lock_dup(session->record);
+}
+
 void session_prove(Session *session)
 {
 	session->new_rows = true;
+}
+
+bool session_minds(const Session *session, const char *key)
+{
+	return sources_minds(session->sources, key);
 }
 
 void session_wake(Session *session)

@@ -33,12 +33,12 @@ typedef struct SessionCallbacks {
 } SessionCallbacks;
 
 /*
- * Takes the locks and opens the record, which is what can fail because of another writer. Everything is borrowed as long as the
- * session lives. 0; or an exit status with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG,
+ * Takes the locks and opens the record, which is what can fail because of another writer. lock_fd: what session_lock_dup() gave of the
+ * session before, which has been freed since; -1: there was none. Everything is borrowed as long as the session lives. 0; or an exit status with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG,
  * where somebody has to look.
  */
 int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
-	const SessionCallbacks *callbacks, Session **ret_session, StrBuf *ret_why);
+	const SessionCallbacks *callbacks, int lock_fd, Session **ret_session, StrBuf *ret_why);
 /* What was not committed is given up: the next session reads it again. */
 void session_free(Session *session);
 DEFINE_CLEANUP(Session *, session_freep, session_free)
@@ -49,8 +49,14 @@ DEFINE_CLEANUP(Session *, session_freep, session_free)
  */
 int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret_why);
 
+/* The lock of state_dir, for the session after this one: nobody else gets it between the two. A descriptor or -errno. */
+int session_lock_dup(const Session *session);
+
 /* Commits soon though nothing may be new: to see whether that works again. */
 void session_prove(Session *session);
+
+/* sources_minds() of a session that was started. */
+bool session_minds(const Session *session, const char *key);
 
 /* Names have arrived. */
 void session_wake(Session *session);
@@ -78,5 +84,5 @@ uint64_t session_rows(const Session *session);
 /* What status says of the logs and of what is written. The logs are status's to free. */
 void session_status(const Session *session, Status *status);
 
-/* Reading waits, for a reason that was said in the log and in the status. */
+/* Reading waits, for a reason that was said in the log and stands in the warning "paused". */
 bool session_is_paused(const Session *session);

@@ -38,8 +38,11 @@ void silence_check(const Silence *silence, const char *name, bool awaited, uint6
 	int64_t limit_us = (int64_t)limit_ms * 1000;
 	char key[WARNINGS_KEY_MAX];
 
-	if (!limit_us)
+	if (!limit_us) {
+		warnings_clear(warnings, warnings_key(key, "quiet", name), NULL);
+		warnings_clear(warnings, warnings_key(key, "smtpd", name), NULL);
 		return;
+	}
 	if (awaited && now_us - silence->since_us >= limit_us) {
 		warn(warnings, "quiet", name, "no new line", silence->since_us);
 		return;

@@ -324,6 +324,35 @@ static void check_patterns(Sources *sources)
 		warnings_clear(warnings, "too-many", "all logs can be followed again");
 }
 
+bool sources_minds(const Sources *sources, const char *key)
+{
+	static const char *const of_logs[] = {
+		"missing:", "quiet:", "smtpd:", "unreadable:", "events:", "file-system:"};
+	static const char pattern[] = "pattern:";
+
+	/* Those of discovery. */
+	if (!strcmp(key, "directory") || !strcmp(key, "too-many"))
+		return sources->discover;
+	if (!strncmp(key, pattern, strlen(pattern))) {
+		char **name = sources->options.config->paths.mail_log;
+
+		while (*name && strcmp(*name, key + strlen(pattern)) != 0)
+			name++;
+		return sources->discover && *name;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(of_logs); i++) {
+		size_t len = strlen(of_logs[i]), log = 0;
+
+		if (strncmp(key, of_logs[i], len) != 0)
+			continue;
+		while (log < logs_count(sources->logs) &&
+			strcmp(logs_name(sources->logs, log), key + len) != 0)
+			log++;
+		return log < logs_count(sources->logs);
+	}
+	return true;
+}
+
 void sources_look(Sources *sources)
 {
 	if (sources->discover) {

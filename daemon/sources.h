@@ -41,6 +41,12 @@ int sources_settle(Sources *sources);
 /* Looks at everything, in case no event came, and raises and clears warnings. */
 void sources_look(Sources *sources);
 
+/*
+ * Whether a warning with this key is for these sources to clear, or for somebody else: false for what is about a log that is not
+ * followed, or a pattern that is not there, any more.
+ */
+bool sources_minds(const Sources *sources, const char *key);
+
 /* How soon it is to be looked at again. */
 unsigned sources_poll_ms(const Sources *sources);
 

@@ -179,6 +179,9 @@ void status_print_json(StatusPrinter *p)
 	append_instant(p, "stopped", status->stopped_us);
 	append_instant(p, "written", status->written_us);
 	append_instant(p, "committed", status->committed_us);
+	append_number(p, "generation", status->generation);
+	append_instant(p, "reloaded", status->reloaded_us);
+	append_string(p, "reload_error", status->reload_error);
 	append_counters(p, &sum);
 	append_number(p, "rows", status->rows);
 	append_number(p, "waiting", status->waiting);

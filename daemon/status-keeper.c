@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "daemon/log.h"
 #include "daemon/metrics-file.h"
+#include "daemon/notify.h"
+#include "daemon/sentence.h"
 
 #define WRITE_INTERVAL_MS 1000
 
@@ -16,6 +18,7 @@ struct StatusKeeper {
 	int lock_fd;
 	int error;      /* said already */
 	StrBuf written; /* what the file says */
+	StrBuf said;    /* what systemd was told */
 	uint64_t written_ms;
 };
 
@@ -52,6 +55,7 @@ void status_keeper_free(StatusKeeper *keeper)
 	loop_timer_free(keeper->timer);
 	metrics_file_free(keeper->metrics);
 	strbuf_done(&keeper->written);
+	strbuf_done(&keeper->said);
 	free(keeper->path);
 	if (keeper->lock_fd >= 0)
 		(void)close(keeper->lock_fd);
@@ -76,6 +80,25 @@ int status_keeper_reconfigure(StatusKeeper *keeper, const Config *config)
 	return r;
 }
 
+static bool is_same(const StrBuf *a, const StrBuf *b)
+{
+	return a->len == b->len && (!a->len || !memcmp(a->data, b->data, a->len));
+}
+
+/* Not only when the file could be written: that it can't may be what is to be said. */
+static void tell(StatusKeeper *keeper, const Status *status)
+{
+	_cleanup_strbuf_ StrBuf sentence = STRBUF_INIT;
+
+	sentence_append(status, &sentence);
+	if (strbuf_error(&sentence) || is_same(&sentence, &keeper->said))
+		return;
+	notify_status(strbuf_text(&sentence));
+	strbuf_done(&keeper->said);
+	keeper->said = sentence;
+	sentence = STRBUF_INIT;
+}
+
 static void write_status(StatusKeeper *keeper, const Status *status)
 {
 	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
@@ -83,8 +106,7 @@ static void write_status(StatusKeeper *keeper, const Status *status)
 
 	status_append(status, &text);
 	r = strbuf_error(&text);
-	if (!r && text.len == keeper->written.len &&
-		!memcmp(text.data, keeper->written.data, text.len))
+	if (!r && is_same(&text, &keeper->written))
 		return;
 	if (!r)
 		r = status_write(keeper->path, (Span){text.data, text.len}, loop_wall_us(),
@@ -108,6 +130,7 @@ void status_keeper_write(StatusKeeper *keeper)
 
 	keeper->written_ms = loop_now_ms();
 	keeper->fill(keeper->userdata, &status);
+	tell(keeper, &status);
 	write_status(keeper, &status);
 	/* Last, as its counters must not be ahead of those that the next start finds in the status. */
 	if (metrics_file_write(keeper->metrics, &status, keeper->written_ms))

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Keeps state_dir/status (state/status) up to date, and the file of metrics.textfile (daemon/metrics-file): at most once a second, and
- * only when something of it has changed, so that an idle daemon writes nothing and is not woken up for it.
+ * Keeps state_dir/status (state/status) up to date, the file of metrics.textfile (daemon/metrics-file), and what systemd shows of it
+ * (daemon/sentence): at most once a second, and only when something of it has changed, so that an idle daemon writes nothing and is not
+ * woken up for it.
  */
 
 #include "daemon/config.h"

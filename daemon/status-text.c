@@ -180,6 +180,12 @@ void status_print_text(StatusPrinter *p)
 	strbuf_appendf(p->out,
 		"written:  %" PRIu64 " rows; %" PRIu64 " failed logins wait for their names\n",
 		status->rows, status->waiting);
+	if (status->reloaded_us) {
+		strbuf_appendf(p->out, "config:   generation %" PRIu64 ", %s ", status->generation,
+			status->reload_error ? "a reload was refused" : "reloaded");
+		append_since(p, status->reloaded_us);
+		strbuf_append_char(p->out, '\n');
+	}
 	if (status->paused) {
 		strbuf_append_string(p->out, "paused:   ");
 		append_escaped(p, status->paused);

@@ -150,7 +150,9 @@ static void warn(Entry *entry)
 	char key[64];
 
 	(void)snprintf(key, sizeof(key), "job:%s", entry->kind->name);
-	if (record->failures)
+	if (!entry->schedule.on)
+		warnings_clear(warnings, key, NULL);
+	else if (record->failures)
 		warnings_raise(warnings, LOG_LEVEL_WARNING, key, record->ended_us,
 			"%s: failed, and is tried again: %s", entry->kind->name,
 			record->result ? record->result : strerror(ENOMEM));
@@ -297,26 +299,43 @@ static void load(Timetable *timetable, JobRecords *records)
 		log_warning("%s: %s; as if no job had ever run", timetable->path, why.text);
 }
 
+/* What it runs by: nothing where it never does, then *ret_off says why. */
+static const char *find_expression(const JobKind *kind, const Config *config, const char **ret_off)
+{
+	const char *expression = *(char *const *)((const char *)config + kind->schedule);
+	bool on = *expression && strcmp(expression, "off");
+
+	*ret_off = on && kind->why_not ? kind->why_not(config) : NULL;
+	return *ret_off ? "" : expression;
+}
+
+static int init_schedule(const JobKind *kind, const Config *config, const char *expression,
+	Schedule *ret_schedule, Why *ret_why)
+{
+	uint64_t delay_ms = 0, random;
+
+	if (kind->random_delay_ms)
+		delay_ms = *(const uint64_t *)((const char *)config + kind->random_delay_ms);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+		random = (uint64_t)loop_wall_us();
+	return schedule_init(ret_schedule, expression, delay_ms, random, ret_why);
+}
+
+static bool is_needed(const JobKind *kind, const Config *config)
+{
+	return kind->is_needed && kind->is_needed(config);
+}
+
 static int open_entry(Entry *entry, JobRecords *records)
 {
 	const Config *config = entry->timetable->config;
-	const char *at = (const char *)config;
-	const char *expression = *(char *const *)(at + entry->kind->schedule);
-	uint64_t delay_ms = 0, random;
+	const char *expression = find_expression(entry->kind, config, &entry->off);
 	JobRecord none = {0}, *record = &none;
 	Why why = {""};
-	int r;
+	int r = init_schedule(entry->kind, config, expression, &entry->schedule, &why);
 
-	if (entry->kind->random_delay_ms)
-		delay_ms = *(const uint64_t *)(at + entry->kind->random_delay_ms);
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
-		random = (uint64_t)loop_wall_us();
-	r = schedule_init(&entry->schedule, expression, delay_ms, random, &why);
 	if (r < 0)
 		return r;
-	if (entry->schedule.on && entry->kind->why_not)
-		entry->off = entry->kind->why_not(config);
-	entry->schedule.on &= !entry->off;
 	for (size_t i = 0; i < records->count; i++)
 		/* Those that were taken over have no name any more. */
 		if (records->list[i].name && !strcmp(records->list[i].name, entry->kind->name))
@@ -325,12 +344,52 @@ static int open_entry(Entry *entry, JobRecords *records)
 		record->name = strdup(entry->kind->name);
 	if (!record->name)
 		return -ENOMEM;
-	r = schedule_begin(&entry->schedule, expression, record,
-		entry->kind->is_needed && entry->kind->is_needed(config), loop_wall_us());
+	r = schedule_begin(&entry->schedule, expression, record, is_needed(entry->kind, config),
+		loop_wall_us());
 	if (r < 0)
 		return r;
 	if (entry->schedule.on)
 		warn(entry);
+	return 0;
+}
+
+int timetable_reconfigure(Timetable *timetable, const Config *config)
+{
+	struct {
+		Schedule schedule;
+		const char *off;
+		char *expression;
+	} next[KINDS] = {0};
+	bool is_on = false;
+	Why why = {""};
+	int r = 0;
+
+	for (size_t i = 0; i < KINDS && !r; i++) {
+		const char *expression = find_expression(&kinds[i], config, &next[i].off);
+
+		next[i].expression = strdup(expression);
+		r = next[i].expression
+			    ? init_schedule(&kinds[i], config, expression, &next[i].schedule, &why)
+			    : -ENOMEM;
+	}
+	for (size_t i = 0; i < KINDS; i++) {
+		Entry *entry = &timetable->entries[i];
+
+		if (r < 0) {
+			free(next[i].expression);
+			continue;
+		}
+		schedule_change(&entry->schedule, &next[i].schedule, next[i].expression,
+			is_needed(entry->kind, config), loop_wall_us());
+		entry->off = next[i].off;
+		is_on |= entry->schedule.on;
+		warn(entry);
+	}
+	if (r < 0)
+		return r;
+	timetable->config = config;
+	if (is_on)
+		save(timetable);
 	return 0;
 }
 

@@ -24,6 +24,12 @@ int timetable_new(Loop *loop, const Config *config, Warnings *warnings,
 void timetable_free(Timetable *timetable);
 DEFINE_CLEANUP(Timetable *, timetable_freep, timetable_free)
 
+/*
+ * Does as config says from now on, which must live as long. A job that runs goes on with what it has. 0 or -errno, and nothing has
+ * changed. To be followed by a look.
+ */
+int timetable_reconfigure(Timetable *timetable, const Config *config);
+
 /* Starts what is due. Returns in how many ms to look again, at least 1; negative: nothing is to come. */
 int64_t timetable_look(Timetable *timetable);
 

@@ -157,6 +157,17 @@ void warnings_forget(Warnings *warnings, const char *prefix, int64_t before_us)
 			drop(warnings, at);
 }
 
+void warnings_sweep(
+	Warnings *warnings, bool (*minds)(void *userdata, const char *key), void *userdata)
+{
+	for (size_t at = warnings->count; at-- > 0;) {
+		if (minds(userdata, warnings->list[at].key))
+			continue;
+		drop(warnings, at);
+		warnings->more = 0;
+	}
+}
+
 const char *warnings_text(const Warnings *warnings, const char *key)
 {
 	size_t at = find(warnings, key);

@@ -39,6 +39,10 @@ void warnings_clear(Warnings *warnings, const char *key, const char *fmt, ...) P
 /* Forgets those whose key begins with prefix and that began before `before_us`, in silence. */
 void warnings_forget(Warnings *warnings, const char *prefix, int64_t before_us);
 
+/* Forgets those whose key minds() says no to, in silence. */
+void warnings_sweep(
+	Warnings *warnings, bool (*minds)(void *userdata, const char *key), void *userdata);
+
 /* The sentence, NULL when it does not last. Borrowed until the next change. */
 const char *warnings_text(const Warnings *warnings, const char *key);
 

@@ -148,6 +148,10 @@ void status_append(const Status *status, StrBuf *sb)
 		"\nrows %" PRIu64 "\nwaiting %" PRIu64 "\n",
 		status->pid, status->started_us, status->stopped_us, status->committed_us,
 		status->rows, status->waiting);
+	strbuf_appendf(sb, "generation %" PRIu64 "\nreloaded %" PRId64 "\n", status->generation,
+		status->reloaded_us);
+	if (status->reload_error)
+		append_text(sb, "reload-error", status->reload_error);
 	if (status->paused)
 		append_text(sb, "paused", status->paused);
 	if (status->source)
@@ -441,6 +445,7 @@ static int read_line(Status *status, const char *key, char *value)
 		{"started", &status->started_us},
 		{"stopped", &status->stopped_us},
 		{"committed", &status->committed_us},
+		{"reloaded", &status->reloaded_us},
 	};
 	const struct {
 		const char *key;
@@ -448,6 +453,7 @@ static int read_line(Status *status, const char *key, char *value)
 	} numbers[] = {
 		{"rows", &status->rows},
 		{"waiting", &status->waiting},
+		{"generation", &status->generation},
 		{"more-warnings", &status->more_warnings},
 		{"gone-lost", &status->gone.lost},
 	};
@@ -478,6 +484,8 @@ static int read_line(Status *status, const char *key, char *value)
 		return read_dns_counts(value, &status->dns.counts);
 	if (!strcmp(key, "dns-before"))
 		return read_dns_counts(value, &status->dns.before);
+	if (!strcmp(key, "reload-error"))
+		return read_text(value, &status->reload_error);
 	if (!strcmp(key, "log"))
 		return add_log(status, value);
 	if (!strcmp(key, "place"))

@@ -80,12 +80,16 @@ typedef struct Status {
 	const char *version;
 	int64_t pid;
 	int64_t started_us;
-	int64_t stopped_us;   /* 0: it has not been stopped */
-	int64_t committed_us; /* when the checkpoint was last written */
-	uint64_t rows;        /* in the CSV, since the first start */
-	uint64_t waiting;     /* failures that wait for their names */
-	const char *paused;   /* why nothing is read; NULL: it is not */
-	const char *source;   /* "file", "journal"; NULL: that is not decided */
+	int64_t stopped_us;       /* 0: it has not been stopped */
+	bool stopping;            /* it is about to be; the file does not say that */
+	uint64_t generation;      /* of the configuration: 1 and one for each reload that is over */
+	int64_t reloaded_us;      /* when the last was over; 0: there was none */
+	const char *reload_error; /* why it changed nothing; NULL: it did */
+	int64_t committed_us;     /* when the checkpoint was last written */
+	uint64_t rows;            /* in the CSV, since the first start */
+	uint64_t waiting;         /* failures that wait for their names */
+	const char *paused;       /* why nothing is read; NULL: it is not */
+	const char *source;       /* "file", "journal"; NULL: that is not decided */
 	StatusLog *logs;
 	size_t log_count;
 	Counters gone;           /* of logs that were read once and are not followed any more */

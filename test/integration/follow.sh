@@ -82,7 +82,7 @@ expect "1 2 3 4 5 6 7 8 9 10 11 12 13 " "and follows the new one"
 stop
 tap_is $? 0 "SIGTERM ends it with status 0"
 tap_true "systemd is told that it stops" told '^STOPPING=1'
-tap_true "and what it does" told '^STATUS=Following .*: 13 failed logins in 13 lines'
+tap_true "and what it did" told '^STATUS=Stopped; read .*: 13 failed logins in 13 lines'
 tap_true "all is committed" committed 13
 tap_true "extract finds nothing new" "$MLS_PROGRAM" -c "$WORK/conf" extract
 tap_is "$(users)" "1 2 3 4 5 6 7 8 9 10 11 12 13 " "and adds nothing"

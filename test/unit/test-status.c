@@ -28,6 +28,9 @@ static Status sample(void)
 		.pid = 4711,
 		.started_us = 1690000000000000,
 		.stopped_us = 7,
+		.generation = 35,
+		.reloaded_us = 36,
+		.reload_error = "/etc/x.conf:1: a\nb",
 		.committed_us = 1700000000000002,
 		.rows = 8,
 		.waiting = 9,
@@ -84,6 +87,7 @@ static void test_same(void)
 	tap_ok(before.len == after.len && !memcmp(before.data, after.data, after.len), "all of it");
 	tap_ok(!strcmp(got.logs[1].path, status.logs[1].path) &&
 			!strcmp(got.paused, status.paused) &&
+			!strcmp(got.reload_error, status.reload_error) &&
 			!strcmp(got.warnings[0].key, status.warnings[0].key) &&
 			!strcmp(got.warnings[1].text, "") && !got.logs[0].cursor &&
 			!strcmp(got.logs[2].cursor, "s=1;i=2 \n"),
