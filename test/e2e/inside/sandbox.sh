@@ -163,13 +163,31 @@ drop_in $UNIT
 configure
 rm -f $STATE/state.offset $CSV
 systemctl start $UNIT
-tap_true "a log of another group is waited for" grep -q "$MAILLOG: Permission denied" <<<"$($PROGRAM status)"
+not_readable() { $PROGRAM status | grep -q "$MAILLOG: Permission denied"; }
+tap_true "a log of another group is waited for" wait_until 10 not_readable
 systemctl stop $UNIT
 drop_in $UNIT SupplementaryGroups=loggers
 systemctl start $UNIT
 tap_true "and read with a drop-in" wait_until 20 all_committed
 systemctl stop $UNIT
 drop_in $UNIT
+
+# ---- a central log host -------------------------------------------------------------------------
+
+rm -f $STATE/state.offset $CSV
+failure=$(grep 'authentication failed' $MAILLOG | tail -n 1)
+for ((n = 0; n < 1500; n++)); do
+	mkdir -p /var/log/remote/$n
+	printf '%s\n' "$failure$n" >/var/log/remote/$n/mail.log
+done
+configure 'paths: { mail_log = "/var/log/remote/*/mail.log"; };'
+systemctl start $UNIT
+has_1500() { [ "$(sed -n 's/^rows //p' "$STATE/state.offset" 2>/dev/null)" = 1500 ]; }
+tap_true "more logs than the usual limit of open files are followed" wait_until 20 has_1500 || $PROGRAM status | head -n 20 | tap_note
+files=("/proc/$(unit_is MainPID)/fd"/*)
+tap_true "all of them are open" [ ${#files[@]} -gt 1500 ]
+tap_none "without a warning" "$($PROGRAM status | grep '^warning:' | grep -v 'no such file; countries')"
+systemctl stop $UNIT
 
 # ---- the journal --------------------------------------------------------------------------------
 
