@@ -614,7 +614,7 @@ static void act_journal(void)
 	n = recv(fd, datagram, sizeof(datagram), MSG_DONTWAIT);
 	if (n < 0 ? journal_row->expected.data != NULL
 		  : !span_equal((Span){datagram, (size_t)n}, journal_row->expected)) {
-		(void)write(STDERR_FILENO, datagram, n < 0 ? 0 : (size_t)n);
+		(void)!write(STDERR_FILENO, datagram, n < 0 ? 0 : (size_t)n);
 		_exit(3);
 	}
 }
