@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: no
-# box.sh [-i DIR]... [-p PACKAGES] [-o DIR] [-t SECONDS] SCRIPT [ARG...]
+# box.sh [-r DIR] [-i DIR]... [-p PACKAGES] [-o DIR] [-t SECONDS] SCRIPT [ARG...]
 #
 # Boots a real systemd as PID 1 of a throw-away box and runs SCRIPT in it as a unit. The box's root is this machine's
-# own / under an overlay: every program installed here is there, and nothing that happens inside reaches the
+# own / (or another's) under an overlay: every program installed there is there, and nothing that happens inside reaches the
 # machine. It has its own mounts, processes, host name (box, box.example) and network (lo alone).
 #
+#   -r DIR      the root below is DIR, another Debian system, and not this machine's
 #   -i DIR      copy DIR to /in/BASENAME inside
 #   -p PACKAGES what apt-get has to install inside first, blank-separated; the result is kept in the test cache for as
 #               long as this machine's own packages stay the same
@@ -37,9 +38,10 @@ if [ -z "${MLS_BOX_INSIDE-}" ]; then
 	MLS_BOX_INSIDE=1 exec unshare --mount --propagation private bash "$0" "$@"
 fi
 
-copies=() packages='' out='' limit=280
-while getopts i:p:o:t: option; do
+copies=() packages='' out='' limit=280 lower=/
+while getopts r:i:p:o:t: option; do
 	case $option in
+	r) lower=$OPTARG ;;
 	i) copies+=("$OPTARG") ;;
 	p) packages=$OPTARG ;;
 	o) out=$OPTARG ;;
@@ -48,7 +50,7 @@ while getopts i:p:o:t: option; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 1 ] || { sed -n '4,18s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '4,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 script=$1
 shift
 
@@ -89,7 +91,7 @@ trap 'exit 143' TERM
 mount -t tmpfs -o size=4g,mode=755 box "$BOX/upper" || absent "the right to mount"
 mkdir "$BOX/upper/files" "$BOX/upper/work"
 mount_root() {
-	mount -t overlay overlay -o "lowerdir=/,upperdir=$BOX/upper/files,workdir=$BOX/upper/work" "$ROOT"
+	mount -t overlay overlay -o "lowerdir=$lower,upperdir=$BOX/upper/files,workdir=$BOX/upper/work" "$ROOT"
 }
 make_devices() { # DIR
 	local name major minor

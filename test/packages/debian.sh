@@ -16,8 +16,8 @@ prepare_base() { # DIRECTORY
 		printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d" &&
 		chmod 755 "$1/usr/sbin/policy-rc.d" &&
 		chroot "$1" apt-get -q -o Acquire::Retries=3 update &&
-		DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get -y -q -o Acquire::Retries=3 --no-install-recommends build-dep ./needs &&
-		DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get -y -q -o Acquire::Retries=3 --no-install-recommends install \
+		DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get -y -q -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold --no-install-recommends build-dep ./needs &&
+		DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get -y -q -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold --no-install-recommends install \
 			lintian systemd libcurl4 dbus iproute2 procps &&
 		rm -rf "$1/needs" "$1"/var/cache/apt/archives/*.deb "$1/usr/sbin/policy-rc.d" &&
 		umount "$1/proc"
@@ -25,7 +25,7 @@ prepare_base() { # DIRECTORY
 
 # Prints what is in the system beside /src, and who may log in.
 inventory() {
-	(cd "$WORK/root" && find . -xdev \( -path ./src -o -path ./home -o -path ./cache -o -path ./tmp -o -path ./left -o -path './var/lib/dpkg/*' \
+	(cd "$WORK/root" && find . -xdev \( -path ./src -o -path ./home -o -path ./cache -o -path ./tmp -o -path ./left -o -path ./run -o -path './var/lib/dpkg/*' \
 		-o -path './var/cache/*' -o -path './var/log/*.log' -o -path './var/log/apt/*' -o -path './etc/*-' \) -prune -o -print | sort
 	cat etc/passwd etc/group etc/shadow etc/gshadow)
 }
@@ -40,6 +40,7 @@ expected_files() { # DIRECTORY OF THE UNITS
 		$1/maillogsentinel-update-db.service
 		$1/maillogsentinel-update-db.timer
 		$1/maillogsentinel.service
+		/usr/lib/systemd/catalog/maillogsentinel.catalog
 		/usr/lib/sysusers.d/maillogsentinel.conf
 		/usr/lib/tmpfiles.d/maillogsentinel.conf
 		/usr/sbin/maillogsentinel
@@ -73,13 +74,15 @@ as_root() { # TEXT COMMAND [ARG...]
 }
 
 package_test() { # SUITE
-	local suite=$1 deb before unit_dir=/usr/lib/systemd/system
+	local suite=$1 name deb before unit_dir=/usr/lib/systemd/system
 
 	debian_begin
 	[ "$suite" != bookworm ] || unit_dir=/lib/systemd/system
-	# the packages of another list are others
-	if ! debian_base "$suite" "$suite-$({ declare -f prepare_base; cat packaging/debian/control; } | sha256sum | cut -c1-12)" \
-		build-essential,ca-certificates,git prepare_base >"$WORK/base.log" 2>&1; then
+	cd "$ROOT" || return 1
+	# what is made of another list is another, and of no more use
+	name=$suite-$({ declare -f prepare_base; sed -n '/^Build-Depends:/,/^[A-Z]/p' packaging/debian/control; } | sha256sum | cut -c1-12)
+	[ -e "$MLS_TEST_CACHE/debian-$name.complete" ] || rm -rf "$MLS_TEST_CACHE/debian-$suite-"*
+	if ! debian_base "$suite" "$name" build-essential,ca-certificates,git prepare_base >"$WORK/base.log" 2>&1; then
 		tap_fail "a $suite with what the build needs"
 		tail -n 15 "$WORK/base.log" | tap_note
 		return 1
@@ -90,13 +93,14 @@ package_test() { # SUITE
 		tap_pass "it builds in $seconds s; $(grep -oE '^(Ok|Skipped): +[0-9]+' "$WORK/stderr" | tr -s ' \n' ' ')"
 	else
 		tap_fail "it builds"
-		tail -n 60 "$WORK/stderr" | tap_note
+		grep -E '^(not ok|Bail out)|\b([Ee]rror|FAILED|ERROR|TIMEOUT)\b' "$WORK/stderr" | tail -n 40 | tap_note
+		tail -n 20 "$WORK/stderr" | tap_note
 		return 1
 	fi
 	deb=$(cat "$WORK/stdout")
 	tap_none "without a warning" "$(grep -E '\b[Ww]arning:' "$WORK/stderr" | sort -u)"
-	tap_true "and all of the unit tests pass" grep -qE '^Fail: +0$' "$WORK/stderr"
-	debian_inside dev lintian --fail-on error,warning --display-info --pedantic "${deb%.deb}.changes"
+	tap_true "and all of the unit tests pass" grep -qE '^Fail: +0 *$' "$WORK/stderr"
+	debian_inside dev lintian --pedantic "${deb%.deb}.changes"
 	tap_is "$(cat "$WORK/stdout" "$WORK/stderr")" "" "its lintian has nothing to say"
 
 	before=$(inventory)
