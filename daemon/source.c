@@ -293,3 +293,8 @@ void source_save(Source *source, LogState *state)
 	state->after_us = journal_after_us(source->journal);
 	cursor_copy(state->cursor, journal_cursor(source->journal));
 }
+
+const char *source_cursor(const Source *source)
+{
+	return source->tail ? NULL : journal_cursor(source->journal);
+}

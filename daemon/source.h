@@ -77,3 +77,6 @@ void source_save_place(Source *source, const char *place, LogState *state);
 
 /* Sets the position of state to behind all that was taken. */
 void source_save(Source *source, LogState *state);
+
+/* The place in the journal behind all that was taken, "" when nothing was; NULL: it is a log. Borrowed. */
+const char *source_cursor(const Source *source);

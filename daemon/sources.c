@@ -399,19 +399,18 @@ void sources_status(const Sources *sources, Status *status)
 	status->logs = count ? calloc(count, sizeof(*status->logs)) : NULL;
 	for (size_t i = 0; status->logs && i < count; i++) {
 		const Source *source = logs_source(sources->logs, i);
-		const LogState *saved = &sources->options.checkpoint->logs[sources->states[i]];
+		const char *cursor = source_cursor(source);
 		LogState state = {0};
-		bool is_file = source_tail(source);
 
 		source_save(logs_source(sources->logs, i), &state);
 		status->logs[status->log_count++] = (StatusLog){
 			.path = source_name(source),
-			.open = is_file ? state.has_position : !source_is_missing(source),
+			.open = source_tail(source) ? state.has_position
+						    : !source_is_missing(source),
 			.device = state.position.device,
 			.inode = state.position.inode,
 			.offset = state.position.offset,
-			/* It is long, and lives here: that which is committed. */
-			.cursor = is_file || !*saved->cursor ? NULL : saved->cursor,
+			.cursor = cursor && *cursor ? cursor : NULL,
 			.read_us = logs_read_us(sources->logs, i),
 			.counters = *pipeline_counters(sources->options.pipeline, i),
 			.committed = sources->committed[i],

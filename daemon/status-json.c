@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/json.h"
+#include "daemon/journal-lag.h"
 #include "daemon/status-print.h"
 
 #include <inttypes.h>
@@ -99,6 +100,10 @@ static void append_json_log(StatusPrinter *p, const StatusLog *log)
 		append_number(p, "lag", lag);
 	else
 		append_null(p, "lag");
+	if (journal_lag(log, &lag))
+		append_number(p, "lag_entries", lag);
+	else
+		append_null(p, "lag_entries");
 	append_instant(p, "last_read", log->read_us);
 	append_age(p, "last_read_age", log->read_us);
 	append_counters(p, &log->counters);

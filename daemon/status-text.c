@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/utf8.h"
+#include "daemon/journal-lag.h"
 #include "daemon/status-print.h"
 
 #include <inttypes.h>
@@ -82,6 +83,9 @@ static void append_log(StatusPrinter *p, const StatusLog *log)
 		strbuf_append_string(p->out, ": open"); /* the journal, which has no bytes */
 	if (has_lag)
 		strbuf_appendf(p->out, ", %" PRIu64 " to go", lag);
+	else if (journal_lag(log, &lag))
+		strbuf_appendf(p->out, ", %" PRIu64 "%s entries to go", lag,
+			lag == JOURNAL_LAG_MAX ? " or more" : "");
 	if (log->read_us) {
 		strbuf_append_string(p->out, ", last lines ");
 		append_duration(p->out, p->now_us - log->read_us);

@@ -207,6 +207,31 @@ tap_true "what was read last is gone" sentinel "$d" extract
 tap_true "which is a warning" grep -q 'the entry that was read last is gone; entries from between .* may have been removed' "$d/err"
 tap_is "$(users "$d")" "$(numbers 1 14)$(numbers 20 21)" "and the rest is read"
 
+d=$WORK/lag
+config "$d" "source: { type = \"journal\"; journal_directory = \"$d/journal\"; };"
+entries 1 5 | to_journal "$d/journal/a.journal"
+start "$d"
+wait_until 20 has_rows "$d" 5
+lag_is() { [[ $("$MLS_PROGRAM" -c "$d/conf" status --json 2>/dev/null) == *"\"lag\":null,\"lag_entries\":$1,"* ]]; }
+tap_true "status says that all is read" wait_until 20 lag_is 0
+kill -STOP "$pid"
+entries 6 9 | to_journal "$d/journal/a.journal"
+tap_true "and how many entries are not" lag_is 8 || tap_note "$("$MLS_PROGRAM" -c "$d/conf" status --json)"
+entries 10 5200 | to_journal "$d/journal/a.journal"
+tap_true "of many, that there are many" lag_is 10000
+tap_true "for people, too" grep -q "journal: open, 10000 or more entries to go" <("$MLS_PROGRAM" -c "$d/conf" status)
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$WORK" "$d" "$d/state"
+	chmod 700 "$d/journal"
+	tap_true "who may not read it is not told" grep -q '"lag_entries":null' \
+		<(setpriv --reuid nobody --clear-groups --inh-caps=-all "$MLS_PROGRAM" -c "$d/conf" status --json)
+else
+	tap_skip "who may not read it is not told" "needs root and setpriv"
+fi
+kill -CONT "$pid"
+tap_true "all is read again" wait_until 30 lag_is 0
+finish
+
 d=$WORK/damage
 config "$d"
 entries 1 3000 | to_journal "$d/journal/a.journal"
