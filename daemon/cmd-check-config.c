@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "build-config.h"
 #include "daemon/command.h"
+#include "daemon/legacy.h"
 #include "daemon/log.h"
 
 enum { OPTION_DUMP };
@@ -26,6 +27,21 @@ static int print(FILE *to, const StrBuf *text)
 	return EXIT_DONE;
 }
 
+/* What the Python version left is in nobody's configuration, but who looks here wants to know. */
+static void note_legacy(const char *path, const Config *config)
+{
+	_cleanup_legacy_ Legacy legacy = LEGACY_INIT;
+	_cleanup_strbuf_ StrBuf notes = STRBUF_INIT;
+	int r = legacy_find(path ? path : MLS_DEFAULT_CONFIG, config, &legacy);
+
+	if (r < 0) {
+		log_error("%s", strerror(-r));
+		return;
+	}
+	legacy_append(&legacy, "note: ", &notes);
+	(void)print(stderr, &notes);
+}
+
 /* The configuration is read, not put in force: the check must not create a log file. */
 static int run(const CommandInvocation *invocation)
 {
@@ -37,6 +53,7 @@ static int run(const CommandInvocation *invocation)
 	r = config_load(invocation->config_path, &config, &errors);
 	if (r < 0) {
 		(void)print(stderr, &errors);
+		note_legacy(invocation->config_path, NULL);
 		return EXIT_CONFIG;
 	}
 	r = config_check_paths(config, &errors, &notes);
@@ -46,6 +63,7 @@ static int run(const CommandInvocation *invocation)
 	}
 	(void)print(stderr, &errors);
 	(void)print(stderr, &notes);
+	note_legacy(invocation->config_path, config);
 	if (dump) {
 		config_dump(config, &text);
 	} else if (!r) {

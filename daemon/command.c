@@ -14,6 +14,7 @@ const Command *const command_table[] = {
 	&command_update_db,
 	&command_status,
 	&command_check_config,
+	&command_setup,
 	NULL,
 };
 

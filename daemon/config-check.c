@@ -278,34 +278,61 @@ static int checker_end(Checker *checker, StrBuf *ret_errors, StrBuf *ret_notes)
 	return r;
 }
 
-int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes)
+/* What is written. */
+static void check_outputs(Checker *checker, const char *csv)
 {
-	_cleanup_free_ char *csv = config_csv_path_dup(config);
-	Checker checker = {.config = config};
+	const Config *config = checker->config;
 	const char *fault;
 	bool absent;
 
-	if (!csv)
-		return -ENOMEM;
-	check_directory(&checker, "working_dir", config->paths.working_dir);
-	check_directory(&checker, "state_dir", config->paths.state_dir);
+	check_directory(checker, "working_dir", config->paths.working_dir);
+	check_directory(checker, "state_dir", config->paths.state_dir);
 	fault = find_file_fault(csv, R_OK | W_OK, &absent);
 	if (fault)
-		add(&checker, "paths", "csv_filename", csv, fault);
+		add(checker, "paths", "csv_filename", csv, fault);
+	check_log_file(checker, config->general.log_file);
+	check_metrics(checker, config->metrics.textfile);
+}
+
+/* What is read or run. */
+static void check_inputs(Checker *checker)
+{
+	const Config *config = checker->config;
+
 	for (char **log = config->paths.mail_log; *log; log++)
 		if (globs_is_pattern(*log))
-			check_pattern(&checker, *log);
+			check_pattern(checker, *log);
 		else
-			check_log(&checker, *log);
-	check_readable(&checker, "geolocation", "country_db_path",
+			check_log(checker, *log);
+	check_readable(checker, "geolocation", "country_db_path",
 		config->geolocation.country_db_path, "is not there; countries stay unknown");
-	check_readable(&checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,
+	check_readable(checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,
 		"is not there; networks and organisations stay unknown");
-	check_log_file(&checker, config->general.log_file);
-	check_report(&checker);
-	check_metrics(&checker, config->metrics.textfile);
+	check_report(checker);
+}
+
+static int check(const Config *config, bool outputs, StrBuf *ret_errors, StrBuf *ret_notes)
+{
+	_cleanup_free_ char *csv = config_csv_path_dup(config);
+	Checker checker = {.config = config};
+
+	if (!csv)
+		return -ENOMEM;
+	if (outputs)
+		check_outputs(&checker, csv);
+	check_inputs(&checker);
 	check_distinct(&checker, csv, FILE_CSV);
 	return checker_end(&checker, ret_errors, ret_notes);
+}
+
+int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes)
+{
+	return check(config, true, ret_errors, ret_notes);
+}
+
+int config_check_inputs(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes)
+{
+	return check(config, false, ret_errors, ret_notes);
 }
 
 int config_check_databases(const Config *config, StrBuf *ret_errors)

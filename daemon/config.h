@@ -116,6 +116,9 @@ DEFINE_CLEANUP(Config *, config_freep, config_free)
  */
 int config_check_paths(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes);
 
+/* Of that, all but what is written: for a configuration whose directories are yet to be made. */
+int config_check_inputs(const Config *config, StrBuf *ret_errors, StrBuf *ret_notes);
+
 /*
  * Of that, whether a database would take the place of another file of this program or of a log. Appends to ret_errors; 0; -EINVAL when
  * there are errors; -ENOMEM.

@@ -15,3 +15,6 @@ void interrupt_let_go(const sigset_t *before);
 
 /* Whether one waits. */
 bool interrupt_is_pending(void);
+
+/* A descriptor that is readable while one waits; whoever reads it takes the signal. Or -errno. */
+int interrupt_open(void);

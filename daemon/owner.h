@@ -9,9 +9,22 @@
 
 #include "base/base.h"
 
+#define OWNER_SERVICE "maillogsentinel" /* the user of the service, and the name of its group */
+#define OWNER_NOBODY 65534u             /* who owns nothing, where the kernel says so */
+
+/* The groups that may read logs, which the service gets besides its user's own. */
+#define OWNER_LOG_GROUPS 2
+extern const char *const owner_log_groups[OWNER_LOG_GROUPS];
+
 /*
  * For root, and when the directory is another user's: the process becomes that user, for good, with the user's groups and those that may
  * read logs (adm, systemd-journal), where they exist. Nothing for other users, and nothing when there is no such
  * directory. 0 or -errno with *ret_why.
  */
 int owner_become(const char *state_dir, Why *ret_why);
+
+/*
+ * For root: the process becomes the user of that name, with the groups as above; where there is no such user, one who owns nothing. 0 or
+ * -errno.
+ */
+int owner_become_user(const char *name);

@@ -73,7 +73,7 @@ for include in "${includes[@]}"; do
 	from=$(module_of "$file")
 	if [ "$delimiter" = '"' ]; then
 		case $header in
-		build-config.h) continue ;;
+		build-config.h | unit-text.h) continue ;;
 		daemon/*.h) to=daemon path=$header ;;
 		*/*.h) to=${header%%/*} path=lib/$header ;;
 		*) to='' path='' ;;

@@ -69,7 +69,7 @@ done)"
 tap_none "the manuals name no option that is none" "$(for file in "$MANUAL" "$CONF_MANUAL"; do
 	# -r and the like belong to other programs in the examples, the others to mdoc
 	sed -E 's/^(\.It Fl . , )-/\1--/; s/\.?\bFl -/ --/g; s/\.?\bFl ([a-zA-Z])\b/ -\1/g' "$file" | grep -oE -e '(^|[ (])--?[a-zA-Z][a-z-]*' |
-		tr -d ' (' | grep -vxE -e '-(tag|width|compact|literal|offset|r|rn|s|-now|[Sfnopux]|-output-fields)' | sort -u |
+		tr -d ' (' | grep -vxE -e '-(tag|enum|width|compact|literal|offset|r|rn|s|-now|[Sfnopux]|-output-fields)' | sort -u |
 		comm -23 - <(for command in - "${commands[@]}"; do cut -d'|' -f1 <<<"${options[$command]}"; done | sort -u) |
 		sed "s^..*^$file: &^"
 done)"

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/place.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "daemon/choice.h"
+#include "daemon/trial.h"
+#include "daemon/unit.h"
+#include "report/transport.h"
+#include "source/journal.h"
+#include "state/checkpoint.h"
+
+bool place_is_own(const char *path)
+{
+	return !strcmp(path, "/var/log/maillogsentinel") ||
+	       !strcmp(path, "/var/lib/maillogsentinel");
+}
+
+static int try_directory(const void *subject, StrBuf *ret_text)
+{
+	if (!faccessat(AT_FDCWD, subject, W_OK | X_OK, AT_EACCESS))
+		return 0;
+	strbuf_append_string(ret_text, strerror(errno));
+	return -EINVAL;
+}
+
+int place_check_directory(const char *path, bool own, bool systemd, Why *ret_why)
+{
+	const char *hidden = systemd ? unit_hides(path) : NULL;
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	_cleanup_free_ char *above = strdup(path);
+	struct stat st;
+
+	if (!above)
+		return -ENOMEM;
+	if (hidden) {
+		why_set(ret_why, "%s", hidden);
+		return -EINVAL;
+	}
+	if (!stat(path, &st)) {
+		if (!S_ISDIR(st.st_mode)) {
+			why_set(ret_why, "is there and no directory");
+			return -EINVAL;
+		}
+		if (own || geteuid() != 0 || trial_run(try_directory, path, &text) != -EINVAL)
+			return 0;
+		why_set(ret_why,
+			"is there, and the service's user can't write to it (%s); name one that is "
+			"to be "
+			"made, or give it to him",
+			strbuf_text(&text));
+		return -EINVAL;
+	}
+	/* What is above it. */
+	while (stat(above, &st) < 0) {
+		char *slash = strrchr(above, '/');
+
+		if (errno != ENOENT) {
+			why_set(ret_why, "can't be made: %s", strerror(errno));
+			return -EINVAL;
+		}
+		slash[slash == above] = '\0';
+	}
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	why_set(ret_why, "can't be made: %s is no directory", above);
+	return -EINVAL;
+}
+
+static int try_inputs(const void *subject, StrBuf *ret_text)
+{
+	_cleanup_strbuf_ StrBuf notes = STRBUF_INIT;
+
+	return config_check_inputs(subject, ret_text, &notes);
+}
+
+static int try_journal(const void *subject, StrBuf *ret_text)
+{
+	int r = journal_probe(choice_journal(subject));
+
+	if (!r)
+		return 0;
+	strbuf_appendf(ret_text, "source.type: the journal: %s",
+		r == -ENOENT       ? "there is none"
+		: r == -EOPNOTSUPP ? "this program was built without libsystemd"
+				   : strerror(-r));
+	return -EINVAL;
+}
+
+/* Of the lines those that are of group.key (NULL: all but those of what place_check_config() looks at by itself). */
+static void filter(const StrBuf *lines, const char *group, const char *key, StrBuf *to)
+{
+	const char *line = strbuf_text(lines);
+	_cleanup_strbuf_ StrBuf mark = STRBUF_INIT;
+
+	strbuf_appendf(
+		&mark, ": %s.%s: ", group ? group : "report", key ? key : "smtp_password_file");
+	while (*line) {
+		size_t n = strcspn(line, "\n");
+		bool of_key = memmem(line, n, strbuf_text(&mark), mark.len) != NULL;
+
+		if (of_key == !!group) {
+			strbuf_append(to, line, n);
+			strbuf_append_char(to, '\n');
+		}
+		line += n + (line[n] == '\n');
+	}
+}
+
+static void add(StrBuf *errors, const char *option, const char *path, const char *why)
+{
+	strbuf_appendf(errors, "setup: %s: ", option);
+	utf8_append_escaped(errors, span_from_string(path));
+	strbuf_appendf(errors, ": %s\n", why);
+}
+
+/* What only the service is in the way of. */
+static void check_hidden(const Config *config, StrBuf *errors)
+{
+	const char *password = config->report.smtp_password_file, *why;
+
+	for (char **log = config->paths.mail_log; *log; log++) {
+		why = unit_hides(*log);
+		if (why)
+			add(errors, "paths.mail_log", *log, why);
+	}
+	why = unit_hides(password);
+	if (why)
+		add(errors, "report.smtp_password_file", password, why);
+}
+
+int place_check_config(
+	const Config *config, const char *group, const char *key, bool systemd, StrBuf *ret_errors)
+{
+	const char *password = config->report.smtp_password_file;
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, found = STRBUF_INIT;
+	Why why = {""};
+	bool root = geteuid() == 0;
+	int r = root ? trial_run(try_inputs, config, &found) : 0;
+
+	if (r < 0 && r != -EINVAL)
+		return r;
+	filter(&found, NULL, NULL, &errors);
+	if (root && *password && config->report.transport == REPORT_SMTP &&
+		transport_check_password_file(password, &why) < 0)
+		add(&errors, "report.smtp_password_file", password, why.text);
+	if (systemd)
+		check_hidden(config, &errors);
+	strbuf_reset(&found);
+	if (config->source.type == SOURCE_JOURNAL &&
+		trial_run(try_journal, config, &found) == -EINVAL)
+		strbuf_appendf(&errors, "setup: %s\n", strbuf_text(&found));
+	if (strbuf_error(&errors))
+		return strbuf_error(&errors);
+	if (group)
+		filter(&errors, group, key, ret_errors);
+	else
+		strbuf_append(ret_errors, strbuf_text(&errors), errors.len);
+	if (strbuf_error(ret_errors))
+		return strbuf_error(ret_errors);
+	return ret_errors->len ? -EINVAL : 0;
+}
