@@ -19,7 +19,7 @@
 	CSV=/var/log/maillogsentinel/maillogsentinel.csv
 	CONFIG=/etc/maillogsentinel.conf
 	UNIT=maillogsentinel.service
-	mail_packages="systemd dbus iproute2 util-linux procps postfix dovecot-core rsyslog logrotate nsd socat"
+	mail_packages="systemd dbus iproute2 util-linux procps postfix dovecot-core rsyslog logrotate nsd socat expect"
 }
 
 mail_names() {
