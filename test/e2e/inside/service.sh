@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs in the box: the installed maillogsentinel.service as systemd sees it. It starts, says how it is, stops, is killed while lines come,
-# hangs, has a configuration that is none; and each line of the log has its row all the while.
+# hangs, has a configuration that is none, is reloaded; and each line of the log has its row all the while.
 # shellcheck disable=SC2317  # functions are called through tap_true and wait_until
 # shellcheck source=test/tap.sh
 . /in/test/tap.sh
@@ -113,6 +113,50 @@ stays_failed 2 "wrong usage, likewise"
 drop_in $UNIT
 tap_true "mended, it starts" systemctl start $UNIT
 systemctl stop $UNIT
-tap_none "no system call was denied" "$(denied_calls)"
 tap_none "each line has its row still" "$(diff <(sed -n 's/.*sasl_username=//p' $MAILLOG) <(users) | head -n 20)"
+
+# ---- systemctl reload -------------------------------------------------------------------------
+
+drop_in $UNIT
+configure
+tap_true "it starts, to be reloaded" systemctl start $UNIT
+PID=$(unit_is MainPID)
+generation() { $PROGRAM status --json | sed -n 's/.*"generation":\([0-9]*\).*/\1/p'; }
+generation_is() { [ "$(generation)" = "$1" ]; }
+tap_true "the first generation" wait_until 10 generation_is 1
+configure 'general: { log_level = "DEBUG"; };' 'paths: { csv_filename = "other.csv"; };'
+tap_true "a good change" systemctl reload $UNIT
+tap_is "$(unit_is ActiveState) $(unit_is SubState)" "active running" "is done when systemctl returns"
+tap_true "and is the second one" wait_until 10 generation_is 2
+write_lines reloaded 5
+tap_true "rows go on" wait_until 20 all_committed
+tap_is "$(sed 1d /var/log/maillogsentinel/other.csv | cut -d, -f4 | tr '\n' ' ')" "reloaded1 reloaded2 reloaded3 reloaded4 reloaded5 " "in another CSV"
+configure 'general: { log_level = "LOUD"; };' 'paths: { csv_filename = "third.csv"; };'
+systemctl reload $UNIT 2>/dev/null && tap_fail "a mistake makes systemctl reload fail"
+tap_is "$(unit_is ActiveState) $(unit_is MainPID)" "active $PID" "with a mistake it goes on"
+tap_true "systemctl status names it" grep -q "$CONFIG:2: general.log_level: " <<<"$(systemctl status $UNIT)" || systemctl status $UNIT | tap_note
+systemctl kill --kill-who=main -s HUP $UNIT
+said() { [[ $(unit_is StatusText) == *"$1"* ]]; }
+tap_true "and so does its sentence, after a signal that is sent without a check" wait_until 10 said "general.log_level" || unit_is StatusText | tap_note
+write_lines mistaken 5
+tap_true "rows go on" wait_until 20 all_committed
+tap_is "$(sed 1d /var/log/maillogsentinel/other.csv | wc -l)" 10 "where they were"
+configure 'paths: { working_dir = "/srv/csv"; };'
+install -d -o maillogsentinel /srv/csv
+systemctl reload $UNIT 2>/dev/null && tap_fail "a directory that the sandbox does not let it write in is refused"
+configure
+for n in 1 2 3 4 5; do
+	write_lines "during${n}a" 300
+	tap_true "reload while lines come ($n)" systemctl reload $UNIT
+	write_lines "during${n}b" 100
+done
+tap_true "all is on disk" wait_until 20 all_committed || $PROGRAM status | tap_note
+is_fine() { [[ $(unit_is StatusText) != *LOUD* ]] && ! $PROGRAM status | grep -q '^warning:.*LOUD'; }
+tap_true "nothing is wrong any more" wait_until 10 is_fine
+tap_is "$(unit_is MainPID) $(unit_is NRestarts)" "$PID 0" "all in one process"
+systemctl stop $UNIT
+written() { sed -n 's/.*sasl_username=//p' $MAILLOG | grep -E "$@"; }
+tap_none "each line has its row, and one" "$(diff <(written '^(reloaded|mistaken)') <(sed 1d /var/log/maillogsentinel/other.csv | cut -d, -f4) | head -n 20
+	diff <(written -v '^(reloaded|mistaken)') <(users) | head -n 20)"
+tap_none "no system call was denied" "$(denied_calls)"
 tap_done
