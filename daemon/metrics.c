@@ -84,8 +84,6 @@ static void gauge(StrBuf *sb, const char *name, const char *help, uint64_t numbe
 
 static void instant(StrBuf *sb, const char *name, const char *help, int64_t time_us)
 {
-	if (time_us <= 0)
-		return;
 	family(sb, name, "gauge", help);
 	labelled_instant(sb, name, NULL, NULL, time_us);
 }
@@ -96,6 +94,13 @@ static void append_service(const Status *status, StrBuf *sb)
 	family(sb, "build_info", "gauge", "The version, as a label.");
 	labelled(sb, "build_info", "version", status->version, 1);
 	instant(sb, "start_time_seconds", "When the service was started.", status->started_us);
+	gauge(sb, "config_generation",
+		"The configuration in force: 1 at the start, and one more for each reload.",
+		status->generation);
+	gauge(sb, "config_last_reload_successful", "0 when the last reload changed nothing.",
+		!status->reload_error);
+	instant(sb, "config_last_reload_timestamp_seconds", "When the last reload was over.",
+		status->reloaded_us);
 	instant(sb, "last_commit_timestamp_seconds",
 		"When rows and positions were last made durable.", status->committed_us);
 	gauge(sb, "paused", "Whether reading pauses until what is wrong is mended.",

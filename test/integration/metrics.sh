@@ -146,6 +146,29 @@ done
 tap_none "no counter goes back when it is killed" "$worse"
 becomes 'logins_total{result="failure"}' 802 "and nothing is missing"
 
+# ---- it is reloaded ----------------------------------------------------------------------------
+reload() { # GENERATION
+	kill -HUP $pid
+	tap_true "generation $1" wait_until 20 value_is config_generation "$1"
+}
+old=$FILE FILE=$WORK/collector/other.prom
+configure "$FILE"
+reload 2
+tap_true "a reload names another file: the one before is gone" [ ! -e "$old" ]
+tap_is "$(value config_last_reload_successful) $(value up)" "1 1" "it was successful"
+tap_none "and no counter is less" "$(gone_back "$before" "$(counters)")"
+sed -i 's/^dns.*/dns: { enabled = maybe; };/' "$WORK/conf"
+reload 3
+tap_is "$(value config_last_reload_successful)" 0 "one with a mistake is not"
+configure ""
+kill -HUP $pid
+gone() { [ ! -e "$FILE" ]; }
+tap_true "none is wanted any more: it is gone, too" wait_until 20 gone
+FILE=$old
+configure "$FILE"
+reload 5
+tap_none "and comes back with all counters" "$(gone_back "$before" "$(counters)")"
+
 # ---- it is stopped -----------------------------------------------------------------------------
 stop
 tap_is "$(value up)" 0 "stopped: it is not up"

@@ -30,6 +30,9 @@ static Status sample(void)
 		.version = "2.0.0",
 		.started_us = 1690000000000000,
 		.committed_us = 1700000000000002,
+		.generation = 5,
+		.reloaded_us = 1700000000500000,
+		.reload_error = "x",
 		.rows = 8,
 		.waiting = 9,
 		.paused = "why",
@@ -53,6 +56,9 @@ static const char expected[] =
 	"up 1\n"
 	"build_info{version=\"2.0.0\"} 1\n"
 	"start_time_seconds 1690000000.000000\n"
+	"config_generation 5\n"
+	"config_last_reload_successful 0\n"
+	"config_last_reload_timestamp_seconds 1700000000.500000\n"
 	"last_commit_timestamp_seconds 1700000000.000002\n"
 	"paused 1\n"
 	"lines_total 107\n"
