@@ -3,7 +3,7 @@
 # run: no
 # Sourced by a test of this directory, and all there is to it: runs the test of the same name in inside/ in a box (box.sh) beside a
 # real mail server, with the release build in /in/bin and test/ in /in/test. With installed=yes, what `meson install` installs is
-# there too, below /in/root, with contrib/ and the manuals in /in.
+# there too, below /in/root, with contrib/ and the manuals in /in; the box has more_packages besides those of the mail server.
 # shellcheck source=test/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tap.sh"
 # shellcheck source=test/e2e/inside/mail.sh
@@ -17,7 +17,7 @@ if [ -n "${installed-}" ]; then
 		{ tail -n 5 "$WORK/install.log" >&2; exit 1; }
 	copies+=(-i "$WORK/root" -i "$ROOT/contrib" -i "$ROOT/daemon")
 fi
-bash "$ROOT/test/e2e/box.sh" -t 300 -p "$mail_packages" "${copies[@]}" \
+bash "$ROOT/test/e2e/box.sh" -t 300 -p "$mail_packages${more_packages:+ $more_packages}" "${copies[@]}" \
 	"$ROOT/test/e2e/inside/$(basename "$0")" 2>"$WORK/stderr"
 status=$?
 cat "$WORK/stderr" >&2

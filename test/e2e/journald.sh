@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# run: timeout=420 packages=python3
+# What the service says to a real journald, beside a real mail server: inside/journald.sh is the test.
+# shellcheck disable=SC2034  # outside.sh reads it
+installed=yes
+# shellcheck source=test/e2e/outside.sh
+. "$(dirname "$0")/outside.sh"
