@@ -49,7 +49,6 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/share/doc/maillogsentinel/README.md.gz
 		/usr/share/doc/maillogsentinel/changelog.gz
 		/usr/share/doc/maillogsentinel/copyright
-		/usr/share/doc/maillogsentinel/examples/logrotate/maillogsentinel
 		/usr/share/doc/maillogsentinel/maillogsentinel.conf.gz
 		/usr/share/fish/vendor_completions.d/maillogsentinel.fish
 		/usr/share/man/man5/maillogsentinel.conf.5.gz
@@ -57,6 +56,7 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/share/zsh/vendor-completions/_maillogsentinel
 	X
 	[ "$1" = /lib/systemd/system ] || echo "$1/maillogsentinel.service.d/notify-reload.conf"
+	xargs -a packaging/debian/maillogsentinel.examples -I{} find {} -type f | sed 's,^contrib,/usr/share/doc/maillogsentinel/examples,'
 }
 
 # The command must succeed as root in the system.
@@ -74,10 +74,10 @@ as_root() { # TEXT COMMAND [ARG...]
 }
 
 package_test() { # SUITE
-	local suite=$1 name deb before unit_dir=/usr/lib/systemd/system
+	local suite=$1 name deb before unit_dir=/usr/lib/systemd/system service_type=notify-reload
 
 	debian_begin
-	[ "$suite" != bookworm ] || unit_dir=/lib/systemd/system
+	[ "$suite" != bookworm ] || unit_dir=/lib/systemd/system service_type=notify
 	cd "$ROOT" || return 1
 	# what is made of another list is another, and of no more use
 	name=$suite-$({ declare -f prepare_base; sed -n '/^Build-Depends:/,/^[A-Z]/p' packaging/debian/control; } | sha256sum | cut -c1-12)
@@ -98,7 +98,7 @@ package_test() { # SUITE
 		return 1
 	fi
 	deb=$(cat "$WORK/stdout")
-	tap_none "without a warning" "$(grep -E '\b[Ww]arning:' "$WORK/stderr" | sort -u)"
+	tap_none "without a warning" "$(grep -E 'warning: .*\[-W|^(dh|dpkg)[a-z_-]*: warning|^WARNING' "$WORK/stderr" | sort -u)"
 	tap_true "and all of the unit tests pass" grep -qE '^Fail: +0 *$' "$WORK/stderr"
 	debian_inside dev lintian --pedantic "${deb%.deb}.changes"
 	tap_is "$(cat "$WORK/stdout" "$WORK/stderr")" "" "its lintian has nothing to say"
@@ -121,6 +121,24 @@ package_test() { # SUITE
 	debian_inside root maillogsentinel extract --stdout --no-dns --from /src/contrib/sample-mail.log
 	tap_is "$(sed 1d "$WORK/stdout" | wc -l)" "$(grep -c 'SASL .* authentication failed' contrib/sample-mail.log)" "it works"
 
+	# ---- at work under this release's systemd -------------------------------------------------
+	mkdir "$WORK/deb"
+	cp "$WORK/root$deb" "$WORK/deb/maillogsentinel.deb"
+	# shellcheck disable=SC2016 # the box's
+	printf '%s\n' 'set -e' 'dpkg -i /in/deb/maillogsentinel.deb' 'systemctl is-active maillogsentinel' \
+		'systemctl show -P Type maillogsentinel >/out/type' /in/tests/smoke >"$WORK/in-box"
+	MLS_BOX_INSIDE='' bash test/e2e/box.sh -r "$base" -i "$WORK/deb" -i packaging/debian/tests -o "$WORK/out" -t 120 "$WORK/in-box" \
+		>"$WORK/stdout" 2>"$WORK/stderr"
+	case $? in
+	0) tap_pass "it starts when it is installed, and follows a log through restart and reload: packaging/debian/tests/smoke" ;;
+	77) tap_skip "it runs" "$(tail -n 1 "$WORK/stderr")" ;;
+	*)
+		tap_fail "it starts when it is installed, and follows a log through restart and reload: packaging/debian/tests/smoke"
+		tail -n 40 "$WORK/stdout" "$WORK/stderr" | tap_note
+		;;
+	esac
+	tap_is "$(cat "$WORK/out/type")" "$service_type" "its type is $service_type"
+
 	# ---- upgrade, removal -----------------------------------------------------------------------
 	printf '# mine\n' >>"$WORK/root/etc/maillogsentinel.conf"
 	echo row >"$WORK/root/var/log/maillogsentinel/maillogsentinel.csv"
@@ -132,4 +150,13 @@ package_test() { # SUITE
 	tap_none "and no program" "$(find "$WORK"/root/usr/sbin/maillogsentinel 2>/dev/null)"
 	as_root "it can be purged" dpkg -P maillogsentinel
 	tap_is "$(diff <(echo "$before") <(inventory))" "" "then nothing of it is left"
+
+	# ---- beside the Python version ------------------------------------------------------------------
+	printf '[Service]\nExecStart=/usr/local/bin/maillogsentinel.py\n' >"$WORK/root/etc/systemd/system/maillogsentinel.service"
+	printf '[paths]\nworking_dir = /var/log/maillogsentinel\n' >"$WORK/root/etc/maillogsentinel.conf"
+	as_root "it installs beside the Python version, whose configuration may stay" dpkg --force-confold -i "$deb"
+	tap_true "and names its unit" grep -q '^note: /etc/systemd/system/maillogsentinel.service: is a unit of the Python version' "$WORK/stderr"
+	tap_true "its configuration" grep -q '/etc/maillogsentinel.conf: is a configuration of the Python version' "$WORK/stderr"
+	tap_true "and the way to move over" grep -q 'see MOVING OVER in maillogsentinel(8)' "$WORK/stderr"
+	tap_is "$(head -n 1 "$WORK/root/etc/maillogsentinel.conf")" '[paths]' "which leaves all as it was"
 }

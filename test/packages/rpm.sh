@@ -40,7 +40,7 @@ expected() {
 	if pkg-config --atleast-version=253 systemd 2>/dev/null; then
 		echo /usr/lib/systemd/system/maillogsentinel.service.d/notify-reload.conf
 	fi
-	find contrib -mindepth 2 -type f -path 'contrib/logrotate/*' | sed 's,^contrib,/usr/share/doc/maillogsentinel,'
+	xargs -a packaging/debian/maillogsentinel.examples -I{} find {} -type f | sed 's,^contrib,/usr/share/doc/maillogsentinel/examples,'
 }
 # directories end with it; manuals are compressed where the system compresses them
 tap_is "$(rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$rpm" 2>"$WORK/err" | sed -n 's/^-[-rwx]* //p' | sed -E 's/(\.[58])\.gz$/\1/' | sort)" \
