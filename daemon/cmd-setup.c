@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/calendar.h"
 #include "base/file.h"
-#include "base/utf8.h"
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/dialog.h"
@@ -13,7 +12,9 @@
 #include "daemon/place.h"
 #include "daemon/setup.h"
 #include "daemon/unit.h"
+#include "report/display.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -230,6 +231,11 @@ static int check(const Setup *setup)
 			bad = EXIT_CONFIG;
 		}
 	}
+	if ((!r || r == -EINVAL))
+		r = place_check_record(config, &errors);
+	/* One that is written can be read by all. */
+	if ((!r || r == -EINVAL) && !setup->text.data)
+		r = place_check_readable(MLS_DEFAULT_CONFIG, &errors);
 	if (!r || r == -EINVAL)
 		r = place_check_config(config, NULL, NULL, setup->systemd, &errors);
 	if (r < 0 && r != -EINVAL)
@@ -256,7 +262,7 @@ static void show(const Setup *setup, const Plan *plan, bool interactive)
 		size_t tabs = strspn(line, "\t"), n = strcspn(line, "\n");
 
 		strbuf_reset(&text);
-		utf8_append_escaped(&text, (Span){line + tabs, n - tabs});
+		display_append_escaped(&text, (Span){line + tabs, n - tabs});
 		printf("    %.*s%s\n", (int)tabs, line, strbuf_text(&text));
 		line += n + (line[n] == '\n');
 	}
@@ -339,6 +345,8 @@ static int run(const CommandInvocation *invocation)
 	if (r)
 		return r;
 	setup.systemd = unit_is_possible();
+	/* Whoever reads what we say may go away; what was begun is brought to its end, or taken back, all the same. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	interrupt_hold(&setup.before);
 	r = request.interactive ? ask(&setup, &config, &text)
 				: take_file(&setup, request.file, &config, &text);

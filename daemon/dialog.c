@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "base/utf8.h"
 #include "daemon/interrupt.h"
+#include "report/display.h"
 
 bool dialog_is_possible(void)
 {
@@ -33,7 +33,7 @@ void dialog_say(unsigned indent, const char *fmt, ...)
 	va_start(ap, fmt);
 	strbuf_vappendf(&raw, fmt, ap);
 	va_end(ap);
-	utf8_append_escaped(&text, (Span){strbuf_text(&raw), raw.len});
+	display_append_escaped(&text, (Span){strbuf_text(&raw), raw.len});
 	for (p = strbuf_text(&text); *p;) {
 		size_t n = strcspn(p, " "), width = width_of(p, n);
 
@@ -105,7 +105,7 @@ int dialog_ask(const char *question, const char *fallback, StrBuf *ret_answer)
 	const char *text, *end;
 	int r;
 
-	utf8_append_escaped(&shown, span_from_string(fallback));
+	display_append_escaped(&shown, span_from_string(fallback));
 	printf("%s%s%s%s: ", question, *fallback ? " [" : "", strbuf_text(&shown),
 		*fallback ? "]" : "");
 	if (fflush(stdout))

@@ -163,3 +163,58 @@ int place_check_config(
 		return strbuf_error(ret_errors);
 	return ret_errors->len ? -EINVAL : 0;
 }
+
+#define HEADER_MAX 4096 /* of a CSV */
+
+static bool has_rows(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char head[HEADER_MAX];
+	const char *end;
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = file_pread_full(fd, head, sizeof(head), 0);
+	end = n > 0 ? memchr(head, '\n', (size_t)n) : NULL;
+	return end && end + 1 < head + n;
+}
+
+int place_check_record(const Config *config, StrBuf *ret_errors)
+{
+	_cleanup_free_ char *csv = config_csv_path_dup(config);
+	_cleanup_free_ char *state = file_join_dup(config->paths.state_dir, "state.offset");
+	bool rows;
+
+	if (!csv || !state)
+		return -ENOMEM;
+	rows = has_rows(csv);
+	if (!rows || !access(state, F_OK) || errno != ENOENT)
+		return 0;
+	add(ret_errors, "paths.state_dir", config->paths.state_dir,
+		"knows nothing of the rows that the CSV has already: name the directories that "
+		"belong together, or move the CSV away");
+	return -EINVAL;
+}
+
+static int try_file(const void *subject, StrBuf *ret_text)
+{
+	if (!faccessat(AT_FDCWD, subject, R_OK, AT_EACCESS) || errno == ENOENT)
+		return 0;
+	strbuf_append_string(ret_text, strerror(errno));
+	return -EINVAL;
+}
+
+int place_check_readable(const char *path, StrBuf *ret_errors)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	int r = geteuid() == 0 ? trial_run(try_file, path, &text) : 0;
+
+	if (r == -EINVAL) {
+		strbuf_append_string(ret_errors, "setup: ");
+		utf8_append_escaped(ret_errors, span_from_string(path));
+		strbuf_appendf(
+			ret_errors, ": the service's user can't read it: %s\n", strbuf_text(&text));
+	}
+	return r;
+}

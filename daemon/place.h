@@ -24,3 +24,12 @@ bool place_is_own(const char *path);
  */
 int place_check_config(
 	const Config *config, const char *group, const char *key, bool systemd, StrBuf *ret_errors);
+
+/*
+ * Whether the CSV's rows and the state that knows of them are both where the configuration has them, or neither is: `run` refuses a CSV with rows
+ * of which it knows nothing. Appends to ret_errors. 0; -EINVAL; another -errno.
+ */
+int place_check_record(const Config *config, StrBuf *ret_errors);
+
+/* Whether the service's user can read the file, if there is one. Appends to ret_errors. 0; -EINVAL; another -errno. */
+int place_check_readable(const char *path, StrBuf *ret_errors);

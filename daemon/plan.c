@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#include "base/utf8.h"
 #include "daemon/interrupt.h"
 #include "daemon/log.h"
 #include "daemon/plan-step.h"
+#include "report/display.h"
 
 typedef struct Step {
 	char *text; /* NULL: not shown */
@@ -94,7 +94,7 @@ void plan_append(const Plan *plan, StrBuf *sb)
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->steps[i].text) {
 			strbuf_appendf(sb, "  %2zu. ", ++n);
-			utf8_append_escaped(sb, span_from_string(plan->steps[i].text));
+			display_append_escaped(sb, span_from_string(plan->steps[i].text));
 			strbuf_append_char(sb, '\n');
 		}
 }
@@ -103,7 +103,7 @@ static void say(size_t n, const char *text, const char *end)
 {
 	_cleanup_strbuf_ StrBuf line = STRBUF_INIT;
 
-	utf8_append_escaped(&line, span_from_string(text));
+	display_append_escaped(&line, span_from_string(text));
 	printf("  %2zu. %s%s", n, strbuf_text(&line), end);
 	(void)fflush(stdout);
 }

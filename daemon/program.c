@@ -33,6 +33,32 @@ static int find(const char *name, StrBuf *path)
 
 #define ARGUMENTS_MAX 15
 
+/* SIGPIPE, which we may ignore, is not another program's business. */
+static int fill_attributes(const ProgramOptions *options, posix_spawnattr_t *attributes)
+{
+	short flags = POSIX_SPAWN_SETSIGDEF;
+	sigset_t defaults;
+	int r;
+
+	(void)sigemptyset(&defaults);
+	(void)sigaddset(&defaults, SIGPIPE);
+	r = posix_spawnattr_setsigdefault(attributes, &defaults);
+	if (!r && options->mask) {
+		flags |= POSIX_SPAWN_SETSIGMASK;
+		r = posix_spawnattr_setsigmask(attributes, options->mask);
+	}
+	return r ? r : posix_spawnattr_setflags(attributes, flags);
+}
+
+static int fill_actions(const ProgramOptions *options, posix_spawn_file_actions_t *actions)
+{
+	int r = 0;
+
+	for (int fd = STDOUT_FILENO; options->quiet && fd <= STDERR_FILENO && !r; fd++)
+		r = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_WRONLY, 0);
+	return r;
+}
+
 static int start(
 	const char *path, const char *const argv[], const ProgramOptions *options, pid_t *ret_pid)
 {
@@ -49,14 +75,9 @@ static int start(
 		return -r;
 	r = posix_spawnattr_init(&attributes);
 	if (!r) {
-		if (options->mask) {
-			r = posix_spawnattr_setsigmask(&attributes, options->mask);
-			if (!r)
-				r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-		}
-		for (int fd = STDOUT_FILENO; options->quiet && fd <= STDERR_FILENO && !r; fd++)
-			r = posix_spawn_file_actions_addopen(
-				&actions, fd, "/dev/null", O_WRONLY, 0);
+		r = fill_attributes(options, &attributes);
+		if (!r)
+			r = fill_actions(options, &actions);
 		if (!r)
 			r = posix_spawn(ret_pid, path, &actions, &attributes, copy, environ);
 		(void)posix_spawnattr_destroy(&attributes);
@@ -69,7 +90,7 @@ int program_run(const char *const argv[], const ProgramOptions *options)
 {
 	_cleanup_strbuf_ StrBuf path = STRBUF_INIT;
 	int r = find(argv[0], &path), status;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (!r)
 		r = start(strbuf_text(&path), argv, options, &pid);
