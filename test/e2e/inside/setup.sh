@@ -78,12 +78,14 @@ tree >"$WORK/before"
 broken=''
 for ((i = 0; i < ${#QUESTIONS[@]}; i++)); do
 	for key in 3:130 4:1; do
+		# the end of input is to all questions the same
+		[ $key = 3:130 ] || [ $((i % 4)) -eq 0 ] || continue
 		talk < <(enter "$i"; printf '%s\t\\x0%s\n' "${QUESTIONS[i]}" "${key%:*}")
 		[ "$status" = "${key#*:}" ] || broken+="question $i, key ${key%:*}: exit status $status"$'\n'
 		grep -q '^Nothing was changed\.$' <<<"$output" || broken+="question $i, key ${key%:*}: $output"$'\n'
 	done
 done
-tap_none "Ctrl-C ends it at each of ${#QUESTIONS[@]} questions, as does Ctrl-D" "$broken"
+tap_none "Ctrl-C ends it at each of ${#QUESTIONS[@]} questions, as Ctrl-D does" "$broken"
 talk < <(enter $((${#QUESTIONS[@]} - 1)); printf 'Do it\tno\\r\n')
 tap_is "$status" 1 "'no' in the end"
 unchanged "nothing of that has changed anything"
@@ -117,7 +119,8 @@ talk < <(
 	printf '%s\n' '\r'
 	bad 2 / "can't write to it" /root 'which the service does not see'
 	printf '%s\n' '\r'
-	bad 3 'root@' '"root@"' 'a@example.com a@example.com' 'listed twice' '\x1b[31mred' 'red' '<x>' '"<x>"'
+	bad 3 'root@' '"root@"' 'a@example.com a@example.com' 'listed twice' '\x1b[31mred' 'red' '<x>' '"<x>"' \
+		'\u202egro.elpmaxe@a' '\xe2\x80\xae'
 	printf '%s\n' 'root\r'
 	bad 4 mail 'mail' http://localhost 'http' smtp:// 'smtp://'
 	printf '%s\n' 'smtps://mail.example.org\r'
@@ -195,6 +198,11 @@ smtp_login 587 203.0.113.20 PLAIN person-1 wrong
 tap_true "a failed login is a row" wait_until 10 grep -q person-1 /srv/mls/csv/maillogsentinel.csv
 tree >"$WORK/before"
 started=$(systemctl show -p MainPID $UNIT)
+chmod 600 $CONFIG
+talk < <(enter 6)
+tap_is "$status" 78 "a configuration that the service can't read" || tap_note "$output"
+says "is said" "$CONFIG: the service's user can't read it: Permission denied"
+chmod 644 $CONFIG
 talk < <(enter 6)
 tap_is "$status $(tail -n 1 <<<"$output")" "0 All is as it should be already. Nothing was changed." "a second time there is nothing to do"
 cp $CONFIG "$WORK/setup.conf"
@@ -215,6 +223,11 @@ says "are named" "/srv/secret.log: Permission denied"
 says "all of them" "paths.working_dir: /etc is there, and the service's user can't write to it"
 unchanged "nothing has changed"
 { cat "$WORK/by-hand"; printf 'dns: { tries = 3; };\n'; } >"$WORK/good.conf"
+{ cat "$WORK/by-hand"; printf 'paths: { working_dir = "/srv/mls/csv"; };\n'; } >"$WORK/bad.conf"
+run setup --automated "$WORK/bad.conf"
+tap_is "$status" 78 "a CSV with rows, and another state"
+says "is said" "knows nothing of the rows that the CSV has already"
+unchanged "nothing has changed"
 run setup --automated "$WORK/good.conf" --dry-run
 tap_is "$status" 0 "--dry-run from a file" || tap_note "$output"
 unchanged "changes nothing"
