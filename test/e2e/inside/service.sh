@@ -35,7 +35,9 @@ chmod 640 $MAILLOG
 configure
 write_lines first 3
 tap_true "it starts" systemctl start $UNIT || journalctl --no-pager -n 30 | tap_note
-tap_is "$(unit_is ActiveState) $(unit_is Type)" "active notify" "and is ready then"
+type=notify
+[ "$(systemctl --version | awk 'NR == 1 { print $2 }')" -lt 253 ] || type=notify-reload
+tap_is "$(unit_is ActiveState) $(unit_is Type)" "active $type" "and is ready then"
 tap_true "having read the log" grep -q '^log ' $STATE/status
 tap_true "the state is everybody's to see, the CSV is not" \
 	[ "$(stat -c '%a %U %G' $STATE /var/log/maillogsentinel $STATE/status $CSV | tr '\n' ';')" = \
@@ -145,6 +147,10 @@ configure 'paths: { working_dir = "/srv/csv"; };'
 install -d -o maillogsentinel /srv/csv
 systemctl reload $UNIT 2>/dev/null && tap_fail "a directory that the sandbox does not let it write in is refused"
 configure
+last=$(generation)
+is_later() { [ "$(generation)" -gt "$last" ]; }
+tap_true "back to the first CSV" systemctl reload $UNIT
+tap_true "with another generation" wait_until 10 is_later
 for n in 1 2 3 4 5; do
 	write_lines "during${n}a" 300
 	tap_true "reload while lines come ($n)" systemctl reload $UNIT
