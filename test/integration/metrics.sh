@@ -169,6 +169,22 @@ configure "$FILE"
 reload 5
 tap_none "and comes back with all counters" "$(gone_back "$before" "$(counters)")"
 
+# ---- it has no record any more ---------------------------------------------------------------
+before=$(counters)
+kill -STOP $pid
+truncate -s 100 "$CSV"
+line more >>"$LOG"
+mv "$WORK/csv" "$WORK/csv.away"
+kill -CONT $pid
+tap_true "the CSV is cut and gone: a pause" wait_until 20 value_is paused 1
+tap_true "whose session can't even be opened" wait_until 20 value_is logs 0
+tap_is "$(value logs) $(value rows_total)" "0 802" "what was counted stands all the same"
+tap_none "all of it" "$(gone_back "$before" "$(counters | grep -v _log_; grep _log_ <<<"$before")")"
+mv "$WORK/csv.away" "$WORK/csv"
+tap_true "it comes back" wait_until 60 value_is rows_total 803
+tap_none "and no counter is less" "$(gone_back "$before" "$(counters)")"
+before=$(counters)
+
 # ---- it is stopped -----------------------------------------------------------------------------
 stop
 tap_is "$(value up)" 0 "stopped: it is not up"

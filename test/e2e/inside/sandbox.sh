@@ -50,14 +50,19 @@ trusted="Environment=SSL_CERT_FILE=/etc/ssl/box/cert.pem"
 urls='geolocation: { country_db_url = "https://box.example/country.csv"; country_db_checksum_url = ""; };
 ASN_ASO: { asn_db_url = "https://box.example/asn.csv"; asn_db_checksum_url = ""; };'
 mail='report: { email = "root@box.example"; when_empty = "skip"; };'
+metrics='metrics: { textfile = "/var/lib/maillogsentinel/maillogsentinel.prom"; };'
 
 # ---- the service and its own jobs ---------------------------------------------------------------
 
 drop_in $UNIT "$trusted"
-update='*:*:0/3' schedule='*:*:0/3' configure "$urls" "$mail"
+update='*:*:0/3' schedule='*:*:0/3' configure "$urls" "$mail" "$metrics"
 sed -i 's/ip_update_schedule/ip_update_random_delay = "0"; &/' $CONFIG
 tap_true "check-config is content, as the service's user" runuser -u maillogsentinel -- "$PROGRAM" check-config
 tap_true "it starts" systemctl start $UNIT || journal_of $UNIT -n 30 | tap_note
+mkdir -p /srv/collector
+ln -s /var/lib/maillogsentinel/maillogsentinel.prom /srv/collector
+others_read() { runuser -u nobody -- grep -qx "$1" /srv/collector/maillogsentinel.prom; }
+tap_true "others read its metrics, through a link" wait_until 10 others_read 'maillogsentinel_up 1'
 # or as many as the box itself
 files=$(($(ulimit -Hn) < 65536 ? $(ulimit -Hn) : 65536))
 tap_is "$(awk '/^Max open files/ { print $4, $5 }' "/proc/$(unit_is MainPID)/limits")" "$files $files" "it may follow many logs"
