@@ -342,12 +342,13 @@ static int open_resolver(Daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-static int open_session(Daemon *daemon, const Config *config, int lock_fd, StrBuf *ret_why)
+static int open_session(
+	Daemon *daemon, const Config *config, const Session *former, StrBuf *ret_why)
 {
 	SessionCallbacks callbacks = {
 		on_round, on_committed, on_broken, on_ended, daemon, daemon->warnings};
 
-	return session_open(daemon->loop, config, &daemon->options, &callbacks, lock_fd,
+	return session_open(daemon->loop, config, &daemon->options, &callbacks, former,
 		&daemon->session, ret_why);
 }
 
@@ -359,10 +360,11 @@ static int start_session(Daemon *daemon, const Config *config, StrBuf *ret_why)
 	return session_start(daemon->session, rdns, &daemon->geodb, ret_why);
 }
 
-/* A session in the place of the one that was freed. 0; or an exit status with ret_why, and there is none. */
-static int renew_session(Daemon *daemon, const Config *config, int lock_fd, StrBuf *ret_why)
+/* A session in the place of former, which was closed, or freed (NULL). 0; or an exit status with ret_why, and there is none. */
+static int renew_session(
+	Daemon *daemon, const Config *config, const Session *former, StrBuf *ret_why)
 {
-	int r = open_session(daemon, config, lock_fd, ret_why);
+	int r = open_session(daemon, config, former, ret_why);
 
 	if (!r)
 		r = start_session(daemon, config, ret_why);
@@ -397,7 +399,7 @@ static void on_reopen(void *userdata)
 	int r;
 
 	session_free(TAKE(daemon->session));
-	r = renew_session(daemon, daemon->config, -1, &why);
+	r = renew_session(daemon, daemon->config, NULL, &why);
 	if (r)
 		go_without_session(daemon, r, &why);
 }
@@ -462,37 +464,33 @@ static bool minds(void *userdata, const char *key)
 
 /*
  * The session ends at a commit and another one goes on from there, as after a restart: so whatever is changed, each line is
- * read once for the record. What waits for a name is read again, and finds the name or its question in the resolver. Where it can't
- * be opened, one as before goes on from the same place.
+ * read once for the record. What waits for a name is read again, and finds the name or its question in the resolver; the files of
+ * the logs stay open, lest one is lost that has no name any more. Where it can't be opened, one as before goes on from the same place.
  */
 static int apply_session(void *userdata, const Config *config, StrBuf *ret_why)
 {
 	Daemon *daemon = userdata;
-	_cleanup_close_ int lock_fd = -1;
+	_cleanup_(session_freep) Session *former = TAKE(daemon->session);
 	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
 	bool broken = daemon->broken;
-	int r;
+	int r, back;
 
-	if (!broken) {
-		lock_fd = session_lock_dup(daemon->session);
-		if (lock_fd < 0)
-			return explain(lock_fd, ret_why);
-		if (!session_is_paused(daemon->session))
-			(void)session_finish(daemon->session, 0);
+	if (broken) {
+		session_free(TAKE(former));
+	} else {
+		if (!session_is_paused(former))
+			(void)session_finish(former, 0);
+		session_close(former);
 	}
-	session_free(TAKE(daemon->session));
-	r = renew_session(daemon, config, lock_fd, ret_why);
+	r = renew_session(daemon, config, former, ret_why);
 	if (!r) {
 		warnings_sweep(daemon->warnings, minds, daemon->session);
 		return 0;
 	}
 	/* A broken one is opened again when its time has come. */
-	if (!broken) {
-		int back = renew_session(daemon, daemon->config, lock_fd, &why);
-
-		if (back)
-			go_without_session(daemon, back, &why);
-	}
+	back = broken ? 0 : renew_session(daemon, daemon->config, former, &why);
+	if (back)
+		go_without_session(daemon, back, &why);
 	return r;
 }
 
@@ -622,7 +620,7 @@ static int start(Daemon *daemon)
 		return r;
 	/* First what another writer can hold: that is said at once, not after the databases are read. */
 	notify_extend(START_LONGEST_MS);
-	r = open_session(daemon, daemon->config, -1, &why);
+	r = open_session(daemon, daemon->config, NULL, &why);
 	if (!r)
 		r = open_timetable(daemon);
 	notify_extend(START_LONGEST_MS);

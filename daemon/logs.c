@@ -193,6 +193,25 @@ static bool is_anothers(void *userdata, const char *path, uint64_t device, uint6
 	return false;
 }
 
+/* What was known of the same log before, and the file that was open. */
+static void resume(Logs *logs, Log *log)
+{
+	const Logs *former = logs->options.former;
+	const char *name = source_name(log->source);
+
+	for (size_t i = 0; former && i < former->count; i++) {
+		const Log *before = &former->logs[i];
+
+		if (strcmp(source_name(before->source), name) != 0)
+			continue;
+		log->silence = before->silence;
+		if (logs->open < logs->open_max && !before->held &&
+			source_resume(log->source, before->source, loop_wall_us()))
+			logs->open++;
+		return;
+	}
+}
+
 static int add_source(Logs *logs, Source *source_take, int64_t written_us)
 {
 	Log *array = array_grow(logs->logs, logs->count, sizeof(*array));
@@ -209,7 +228,13 @@ static int add_source(Logs *logs, Source *source_take, int64_t written_us)
 		.missing = true, /* so that it is said at the first check */
 	};
 	silence_init(&array[logs->count - 1].silence, written_us, loop_wall_us());
+	resume(logs, &array[logs->count - 1]);
 	return 0;
+}
+
+void logs_forget_former(Logs *logs)
+{
+	logs->options.former = NULL;
 }
 
 int logs_add(Logs *logs, const char *path, const LogState *state, int64_t seen_us, int year)

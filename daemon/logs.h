@@ -22,8 +22,10 @@ typedef struct LogsOptions {
 	 * must do.
 	 */
 	bool follow;
-	uint64_t quiet_warning_ms;       /* silence that is worth a warning; 0: none is */
-	Warnings *warnings;              /* borrowed; what lasts is told here */
+	uint64_t quiet_warning_ms; /* silence that is worth a warning; 0: none is */
+	Warnings *warnings;        /* borrowed; what lasts is told here */
+	const Logs *
+		former; /* those before these, whose files are gone on with; NULL: there are none */
 	void (*changed)(void *userdata); /* there may be more to read */
 	void *userdata;
 } LogsOptions;
@@ -31,6 +33,9 @@ typedef struct LogsOptions {
 /* 0 or -ENOMEM. */
 int logs_new(Loop *loop, const LogsOptions *options, Logs **ret_logs);
 void logs_free(Logs *logs);
+
+/* The former ones are not there any more: for when all are added. */
+void logs_forget_former(Logs *logs);
 DEFINE_CLEANUP(Logs *, logs_freep, logs_free)
 
 /* Adds the log that is followed as path, from where state says. year: of stamps that have none; 0: guess. 0 or -ENOMEM. */

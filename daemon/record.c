@@ -93,8 +93,8 @@ static int check_directory(const char *path, StrBuf *why)
 	return S_ISDIR(st.st_mode) ? 0 : fail(why, EXIT_FAILED, "%s: not a directory", path);
 }
 
-static int take_lock(
-	Record *record, const Config *config, const char *command, int lock_fd, StrBuf *why)
+static int take_lock(Record *record, const Config *config, const char *command,
+	const Record *former, StrBuf *why)
 {
 	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, "lock");
 	char holder[LOCK_HOLDER_MAX];
@@ -102,8 +102,9 @@ static int take_lock(
 
 	if (!path)
 		return fail_errno(why, config->paths.state_dir, -ENOMEM);
-	if (lock_fd >= 0) {
-		record->lock_fd = fcntl(lock_fd, F_DUPFD_CLOEXEC, 0);
+	if (former) {
+		/* It is held as long as any of the two is open. */
+		record->lock_fd = fcntl(former->lock_fd, F_DUPFD_CLOEXEC, 0);
 		return record->lock_fd < 0 ? fail_errno(why, path, -errno) : 0;
 	}
 	r = lock_take(path, command, &record->lock_fd, holder);
@@ -320,15 +321,13 @@ static int open_csv(Record *record, const Config *config, bool first, StrBuf *re
 	return r < 0 ? fail_errno(ret_why, record->failed_path, r) : 0;
 }
 
-int record_lock_dup(const Record *record)
+void record_close(Record *record)
 {
-	int fd = fcntl(record->lock_fd, F_DUPFD_CLOEXEC, 0);
-
-	return fd < 0 ? -errno : fd;
+	csvfile_free(TAKE(record->csv));
 }
 
-int record_open(const Config *config, const char *command, int lock_fd, Record **ret_record,
-	StrBuf *ret_why)
+int record_open(const Config *config, const char *command, const Record *former,
+	Record **ret_record, StrBuf *ret_why)
 {
 	_cleanup_(record_freep) Record *record = calloc(1, sizeof(*record));
 	int r;
@@ -341,7 +340,7 @@ int record_open(const Config *config, const char *command, int lock_fd, Record *
 	if (!r)
 		r = check_directory(config->paths.working_dir, ret_why);
 	if (!r)
-		r = take_lock(record, config, command, lock_fd, ret_why);
+		r = take_lock(record, config, command, former, ret_why);
 	if (r)
 		return r;
 	r = load(config, &record->checkpoint_path, &record->checkpoint, ret_why);

@@ -13,17 +13,17 @@
 typedef struct Record Record;
 
 /*
- * Opens it for `command` ("run"). lock_fd: what record_lock_dup() gave of the record before, so that nobody else came between, which
- * stays the caller's; -1: there was none. On a first start the checkpoint is durable when this returns. 0; or an exit status
+ * Opens it for `command` ("run"). former: the record before, which was closed, and whose lock is shared, so that nobody comes between;
+ * NULL: there was none. On a first start the checkpoint is durable when this returns. 0; or an exit status
  * with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG, where somebody has to look.
  */
-int record_open(const Config *config, const char *command, int lock_fd, Record **ret_record,
-	StrBuf *ret_why);
+int record_open(const Config *config, const char *command, const Record *former,
+	Record **ret_record, StrBuf *ret_why);
 void record_free(Record *record);
 DEFINE_CLEANUP(Record *, record_freep, record_free)
 
-/* Another descriptor of its lock, which holds it as long as any of them is open. It or -errno. */
-int record_lock_dup(const Record *record);
+/* Closes all but the lock: for another record, whose former one it is. It can only be freed then. */
+void record_close(Record *record);
 
 /* What the next commit will write; positions and counters are the owner's to set. Borrowed. */
 Checkpoint *record_checkpoint(Record *record);

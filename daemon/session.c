@@ -21,6 +21,7 @@ struct Session {
 	DaemonOptions options;
 	const Config *config;
 	SessionCallbacks callbacks;
+	const Session *former; /* until it is started */
 	Loop *loop;
 	LoopTimer *read_timer, *commit_timer;
 	Record *record; /* NULL: rows go to stdout */
@@ -322,13 +323,14 @@ static int fail_start(StrBuf *why, const char *what, int error)
 	return EXIT_FAILED;
 }
 
-static int open_record(Session *session, int lock_fd, StrBuf *ret_why)
+static int open_record(Session *session, StrBuf *ret_why)
 {
 	Span header = csv_header();
 
 	if (!session->options.to_stdout)
 		return record_open(session->config, session->options.follow ? "run" : "extract",
-			lock_fd, &session->record, ret_why);
+			session->former ? session->former->record : NULL, &session->record,
+			ret_why);
 	strbuf_append_span(&session->stdout_rows, header);
 	if (strbuf_error(&session->stdout_rows))
 		return fail_start(ret_why, "stdout", strbuf_error(&session->stdout_rows));
@@ -338,7 +340,8 @@ static int open_record(Session *session, int lock_fd, StrBuf *ret_why)
 /* ---- open, start, end ----------------------------------------------------------------------- */
 
 int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
-	const SessionCallbacks *callbacks, int lock_fd, Session **ret_session, StrBuf *ret_why)
+	const SessionCallbacks *callbacks, const Session *former, Session **ret_session,
+	StrBuf *ret_why)
 {
 	_cleanup_(session_freep) Session *session = calloc(1, sizeof(*session));
 	int r;
@@ -350,12 +353,13 @@ int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
 	session->config = config;
 	session->callbacks = *callbacks;
 	session->loop = loop;
+	session->former = former;
 	r = loop_timer_new(session->loop, on_read, session, &session->read_timer);
 	if (!r)
 		r = loop_timer_new(session->loop, on_commit, session, &session->commit_timer);
 	if (r < 0)
 		return fail_start(ret_why, "event loop", r);
-	r = open_record(session, lock_fd, ret_why);
+	r = open_record(session, ret_why);
 	if (r)
 		return r;
 	*ret_session = TAKE(session);
@@ -382,6 +386,7 @@ int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret
 			session->record ? record_checkpoint(session->record) : &session->peeked,
 		.seen_us = session->record ? record_found_us(session->record)
 					   : session->peeked.written_us,
+		.former = session->former ? session->former->sources : NULL,
 		.warnings = session->callbacks.warnings,
 		.changed = on_change,
 		.userdata = session,
@@ -394,6 +399,7 @@ int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret
 	r = sources_open(&sources_options, &session->sources, ret_why);
 	if (r)
 		return r;
+	session->former = NULL;
 	session->logs = sources_logs(session->sources);
 	if (session->record)
 		session->rows_before = session->committed_rows =
@@ -417,9 +423,11 @@ void session_free(Session *session)
 	free(session);
 }
 
-int session_lock_dup(const Session *session)
+void session_close(Session *session)
 {
-	return record_lock_dup(session->record);
+	session->over = true;
+	pipeline_free(TAKE(session->pipeline));
+	record_close(session->record);
 }
 
 void session_prove(Session *session)

@@ -33,12 +33,13 @@ typedef struct SessionCallbacks {
 } SessionCallbacks;
 
 /*
- * Takes the locks and opens the record, which is what can fail because of another writer. lock_fd: what session_lock_dup() gave of the
- * session before, which has been freed since; -1: there was none. Everything is borrowed as long as the session lives. 0; or an exit status with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG,
+ * Takes the locks and opens the record, which is what can fail because of another writer. former: the session
+ * before, which was closed, for this call and session_start(); NULL: there was none. Everything is borrowed as long as the session lives. 0; or an exit status with what is wrong in ret_why: EXIT_FAILED, where trying again later may help, or EXIT_CONFIG,
  * where somebody has to look.
  */
 int session_open(Loop *loop, const Config *config, const DaemonOptions *options,
-	const SessionCallbacks *callbacks, int lock_fd, Session **ret_session, StrBuf *ret_why);
+	const SessionCallbacks *callbacks, const Session *former, Session **ret_session,
+	StrBuf *ret_why);
 /* What was not committed is given up: the next session reads it again. */
 void session_free(Session *session);
 DEFINE_CLEANUP(Session *, session_freep, session_free)
@@ -49,8 +50,11 @@ DEFINE_CLEANUP(Session *, session_freep, session_free)
  */
 int session_start(Session *session, Rdns *rdns, GeoDb *const *geodb, StrBuf *ret_why);
 
-/* The lock of state_dir, for the session after this one: nobody else gets it between the two. A descriptor or -errno. */
-int session_lock_dup(const Session *session);
+/*
+ * Ends it, but for the lock of state_dir, which nobody else gets before the session after this one, and the files of the logs, which that
+ * one goes on with. It can only be freed then.
+ */
+void session_close(Session *session);
 
 /* Commits soon though nothing may be new: to see whether that works again. */
 void session_prove(Session *session);

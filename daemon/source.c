@@ -29,6 +29,11 @@ int source_new_log(const char *path, const LogState *state, int64_t seen_us, int
 	return 0;
 }
 
+bool source_resume(Source *source, const Source *former, int64_t now_us)
+{
+	return source->tail && former->tail && tail_resume(source->tail, former->tail, now_us);
+}
+
 int source_new_journal(
 	const JournalOptions *options, const JournalCallbacks *callbacks, Source **ret_source)
 {

@@ -20,6 +20,9 @@ typedef struct Source Source;
 int source_new_log(const char *path, const LogState *state, int64_t seen_us, int year,
 	const TailCallbacks *callbacks, Source **ret_source);
 
+/* tail_resume() of a log's source that has read nothing yet, and the one of the same log before it. */
+bool source_resume(Source *source, const Source *former, int64_t now_us);
+
 /* The journal. As journal_new(). */
 int source_new_journal(
 	const JournalOptions *options, const JournalCallbacks *callbacks, Source **ret_source);

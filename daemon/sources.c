@@ -180,6 +180,7 @@ int sources_open(const SourcesOptions *options, Sources **ret_sources, StrBuf *r
 		.follow = how->follow,
 		.quiet_warning_ms = options->config->source.quiet_warning_ms,
 		.warnings = options->warnings,
+		.former = options->former ? options->former->logs : NULL,
 		.changed = options->changed,
 		.userdata = options->userdata,
 	};
@@ -204,6 +205,8 @@ int sources_open(const SourcesOptions *options, Sources **ret_sources, StrBuf *r
 		if (r < 0)
 			return fail(ret_why, how->files[i], r);
 	}
+	logs_forget_former(sources->logs);
+	sources->options.former = NULL;
 	*ret_sources = TAKE(sources);
 	return 0;
 }

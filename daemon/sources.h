@@ -22,6 +22,8 @@ typedef struct SourcesOptions {
 		*checkpoint; /* where the logs go on, and where sources_save() puts their places */
 	int64_t seen_us;     /* when it was written */
 	Pipeline *pipeline;  /* the logs are added to it */
+	const Sources *
+		former; /* those before these, if they are still there, until sources_open() has returned */
 	Warnings *warnings;
 	void (*changed)(void *userdata); /* there may be more to read */
 	void *userdata;

@@ -6,6 +6,7 @@
 #include "source/archive.h"
 #include "source/moment.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -383,6 +384,37 @@ static void remember_finished(Tail *tail, const FileMark *mark)
 		return;
 	tail->finished = *mark;
 	tail->has_finished = true;
+}
+
+bool tail_resume(Tail *tail, const Tail *former, int64_t now_us)
+{
+	const FileMark *mark = &tail->position;
+	ArchivePlace place = {.live = former->live,
+		.device = former->device,
+		.inode = former->inode,
+		.offset = mark->offset};
+	int fd;
+
+	if (!tail->has_position || !former->reader || reader_compressed(former->reader) ||
+		mark->device != former->device || mark->inode != former->inode)
+		return false;
+	/* It may have been cut and written anew. */
+	fd = reader_fd(former->reader);
+	if (mark_compare_fd(mark, fd) || match_read_before(fd, mark->offset, &place.before) < 0)
+		return false;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	place.path = strdup(former->file_path);
+	/* A reader begins at the start. */
+	if (fd < 0 || !place.path || lseek(fd, 0, SEEK_SET) < 0 ||
+		reader_new(take_fd(&fd), &place.reader) < 0 ||
+		reader_skip(place.reader, mark->offset) < 0) {
+		close_fd(&fd);
+		archive_place_done(&place);
+		return false;
+	}
+	take_place(tail, &place, now_us);
+	archive_place_done(&place);
+	return true;
 }
 
 /* The first file of this process: from the checkpoint's place, or the oldest there is. */

@@ -33,6 +33,12 @@ int tail_new(const char *path, const LogState *state, int64_t seen_us,
 	const TailCallbacks *callbacks, Tail **ret_tail);
 
 /*
+ * For a tail that has read nothing yet: goes on at its place in the file that the one before it has open, if it is there. That file may
+ * have been removed, or moved to where nobody looks, and its writer not have noticed. Whether it does.
+ */
+bool tail_resume(Tail *tail, const Tail *former, int64_t now_us);
+
+/*
  * Reads one file (fd_take, taken over also on failure; plain or compressed, a pipe too) called name to its end, whose last
  * line may lack its newline, and is TAIL_IDLE then. 0, -ENOMEM, or the -errno of reader_new().
  */
