@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ledger-daemon.h"
 
+#include "base/file.h"
+#include "base/strbuf.h"
+
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -8,6 +11,7 @@
 #include <sys/wait.h>
 
 #define STUCK_MS 45000 /* more than the poll in case no event came */
+#define REFUSED_MS 500 /* a reload may be refused, as when the log may not be read at that moment */
 #define STOP_MS 60000
 
 static const char *const state_names[] = {"down", "run", "extract"};
@@ -23,14 +27,108 @@ __attribute__((noreturn)) static void become(
 		_exit(126);
 	/* The change of user forgets it. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A reload may come as soon as it has the name of the daemon. */
+	if (!strcmp(command, state_names[DAEMON_RUNS])) {
+		sigset_t hangup;
+
+		sigemptyset(&hangup);
+		sigaddset(&hangup, SIGHUP);
+		(void)sigprocmask(SIG_BLOCK, &hangup, NULL);
+	}
 	execl(daemon->program, daemon->program, "-c", config, command, (char *)NULL);
 	_exit(127);
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name);
+
+	return len >= strlen(end) && !strcmp(name + len - strlen(end), end);
+}
+
+/* One with which rows come. */
+static const char *draw_config(Daemon *daemon)
+{
+	const char *config;
+
+	do
+		config = daemon->configs[random_below(&daemon->random, daemon->config_count)];
+	while (ends_with(config, ".bad") || ends_with(config, ".part"));
+	return config;
+}
+
+/* Puts it in the place of "conf", at once. */
+static const char *install_config(const char *config)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	int fd;
+
+	LEDGER_MUST(!file_read(config, 65536, &text));
+	fd = open("conf.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	LEDGER_MUST(fd >= 0 && !file_write_full(fd, text.data, text.len) && !close(fd));
+	LEDGER_MUST(!rename("conf.new", "conf"));
+	return "conf";
+}
+
+/* Whether it has read what it was started with: then it has the lock. */
+static bool is_up(const Daemon *daemon)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+
+	return !file_read("state/lock", 4096, &text) &&
+	       strtol(strbuf_text(&text), NULL, 10) == daemon->pid;
+}
+
+static void reload(Daemon *daemon, const char *config)
+{
+	if (daemon->state != DAEMON_RUNS || !is_up(daemon))
+		return;
+	ledger_log("reload %d %s", (int)daemon->pid, config);
+	(void)install_config(config);
+	LEDGER_MUST(!kill(daemon->pid, SIGHUP));
+	daemon->reloading = true;
+}
+
+uint32_t daemon_reloads(Daemon *daemon)
+{
+	char line[4096];
+
+	if (!daemon->said)
+		daemon->said = fopen(daemon->said_path, "re");
+	while (daemon->said && fgets(line, sizeof(line), daemon->said)) {
+		bool reloaded = strstr(line, ": reloaded, generation ");
+		bool refused = strstr(line, ": not reloaded, the configuration of before ");
+
+		if (!strchr(line, '\n')) {
+			LEDGER_MUST(!fseek(daemon->said, -(long)strlen(line), SEEK_CUR));
+			break;
+		}
+		daemon->reloaded += reloaded;
+		daemon->refused += refused;
+		daemon->reloading &= !reloaded && !refused;
+	}
+	if (daemon->said)
+		clearerr(daemon->said);
+	return daemon->reloaded + daemon->refused;
+}
+
+/* One after another, and now and then before the one before is over. */
+static void reload_some(Daemon *daemon, uint32_t draw)
+{
+	if (draw >= daemon->reload_permyriad)
+		return;
+	(void)daemon_reloads(daemon);
+	if (!daemon->reloading || draw < daemon->reload_permyriad / 20)
+		reload(daemon,
+			daemon->configs[random_below(&daemon->random, daemon->config_count)]);
+}
+
 static void start(Daemon *daemon, DaemonState state)
 {
-	const char *config = daemon->configs[random_below(&daemon->random, daemon->config_count)];
+	const char *config = draw_config(daemon);
 
+	if (daemon->reload_permyriad)
+		config = install_config(config);
 	daemon->state = state;
 	daemon->starts++;
 	daemon->extracts += state == DAEMON_EXTRACTS;
@@ -64,6 +162,7 @@ static void ended(Daemon *daemon, int status, int signal)
 		(unsigned)status);
 	daemon->pid = 0;
 	daemon->state = DAEMON_DOWN;
+	daemon->reloading = false;
 }
 
 /* Takes note when it has ended by itself. */
@@ -94,6 +193,7 @@ static void end(Daemon *daemon, int signal)
 void daemon_tick(Daemon *daemon)
 {
 	uint32_t draw = random_below(&daemon->random, 10000);
+	uint32_t reload_draw = daemon->reload_permyriad ? random_below(&daemon->random, 10000) : 0;
 	uint32_t delay_us = random_below(&daemon->random, 3000);
 	uint32_t down =
 		random_chance(&daemon->random, 250) ? 1 + random_below(&daemon->random, 6) : 0;
@@ -112,6 +212,8 @@ void daemon_tick(Daemon *daemon)
 		ledger_sleep_us(delay_us);
 		end(daemon, draw < daemon->kill_permyriad ? SIGKILL : SIGTERM);
 		daemon->down_rotations = down;
+	} else {
+		reload_some(daemon, reload_draw);
 	}
 }
 
@@ -137,6 +239,8 @@ void daemon_hold(Daemon *daemon)
 		daemon_stop(daemon);
 	if (daemon->state == DAEMON_DOWN)
 		start(daemon, DAEMON_RUNS);
+	else if (daemon->reload_permyriad)
+		reload(daemon, draw_config(daemon));
 	daemon->down_rotations = daemon->extracts_left = 0;
 }
 
@@ -169,7 +273,8 @@ bool daemon_has_read(const Daemon *daemon, uint64_t lines)
 
 void daemon_wait_for(Daemon *daemon, uint64_t lines, uint64_t rows)
 {
-	uint64_t began = ledger_now_ms(), moved = began, seen_lines = 0, seen_rows = 0, got;
+	uint64_t began = ledger_now_ms(), moved = began, asked = began;
+	uint64_t seen_lines = 0, seen_rows = 0, got;
 	Counters counters;
 
 	for (;;) {
@@ -181,6 +286,10 @@ void daemon_wait_for(Daemon *daemon, uint64_t lines, uint64_t rows)
 			ledger_fail("the daemon ended by itself");
 		if (counters.lines != seen_lines || got != seen_rows)
 			moved = ledger_now_ms();
+		if (daemon->reload_permyriad && ledger_now_ms() - MAX(moved, asked) > REFUSED_MS) {
+			reload(daemon, draw_config(daemon));
+			asked = ledger_now_ms();
+		}
 		if (ledger_now_ms() - moved > STUCK_MS)
 			ledger_fail("nothing moves: committed are %" PRIu64 " of %" PRIu64
 				    " lines, %" PRIu64 " of %" PRIu64 " rows",

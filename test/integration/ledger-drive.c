@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The ledger test, see ledger.h: ledger-drive PROGRAM DIRECTORY SEED ROTATIONS KILLS LINES_PER_S CONFIG...
+ * The ledger test, see ledger.h: ledger-drive PROGRAM DIRECTORY SEED ROTATIONS KILLS RELOADS LINES_PER_S CONFIG...
  * DIRECTORY holds csv/ and state/ of the configurations; the log is log/mail.log in it, which is made here. Ends with
- * status 0 when every row of the ledger is in the CSV files, once and in order, and nothing else.
+ * status 0 when every row of the ledger is in the CSV files, once and in order, and nothing else. With RELOADS the configurations may name
+ * several CSVs: then the rows are read as the report reads them.
  */
 
 #include "ledger-daemon.h"
@@ -12,6 +13,7 @@
 
 #include "base/number.h"
 #include "base/strbuf.h"
+#include "store/csvreader.h"
 
 #include <fcntl.h>
 #include <pwd.h>
@@ -119,38 +121,38 @@ static void rotate_csv(void)
 	ledger_log("the CSV becomes %s%s", to, fd < 0 ? "" : ", an empty one is made");
 }
 
-typedef struct CsvReader {
+typedef struct CsvFiles {
 	uint32_t number; /* of the rotated file; 0 is the last one */
 	uint64_t line;
 	FILE *file;
 	char path[LEDGER_PATH];
-} CsvReader;
+} CsvFiles;
 
-static bool csv_open(CsvReader *reader)
+static bool csv_open(CsvFiles *files)
 {
-	csv_path(reader->number, reader->path);
-	reader->file = fopen(reader->path, "re");
-	reader->line = 0;
-	return reader->file;
+	csv_path(files->number, files->path);
+	files->file = fopen(files->path, "re");
+	files->line = 0;
+	return files->file;
 }
 
 /* The next row of all files. False: there is none. */
-static bool csv_next(CsvReader *reader, char *row, size_t size)
+static bool csv_next(CsvFiles *files, char *row, size_t size)
 {
 	for (;;) {
-		if (fgets(row, (int)size, reader->file)) {
-			if (reader->line++)
+		if (fgets(row, (int)size, files->file)) {
+			if (files->line++)
 				return true;
 			if (strcmp(row, CSV_HEADER))
-				ledger_fail("%s does not begin with the header", reader->path);
+				ledger_fail("%s does not begin with the header", files->path);
 			continue;
 		}
-		(void)fclose(reader->file);
-		if (!reader->number)
+		(void)fclose(files->file);
+		if (!files->number)
 			return false;
-		reader->number = reader->number == drive.csv_count ? 0 : reader->number + 1;
-		if (!csv_open(reader))
-			ledger_fail("%s: %s", reader->path, strerror(errno));
+		files->number = files->number == drive.csv_count ? 0 : files->number + 1;
+		if (!csv_open(files))
+			ledger_fail("%s: %s", files->path, strerror(errno));
 	}
 }
 
@@ -166,34 +168,65 @@ static bool rest_is_right(const char *rest)
 	return false;
 }
 
+/* The next row of whatever was the CSV meanwhile. False: there is none. */
+static bool series_next(CsvReader *reader, char *row, size_t size)
+{
+	Why why = {""};
+	Span line;
+	int r = csvreader_next(reader, &line, &why);
+
+	if (r == CSVREADER_END)
+		return false;
+	if (r || line.len + 2 > size)
+		ledger_fail("reading the CSVs: %s", r ? why.text : "a row is too long");
+	memcpy(row, line.data, line.len);
+	memcpy(row + line.len, "\n", 2);
+	return true;
+}
+
+/* Of a reader that has read nothing yet: all files are kept in mind for it. */
+static void keep_series(void)
+{
+	const Bookmark bookmark = {.place = {.series = 1, .number = 1}, .written_us = 1};
+
+	LEDGER_MUST(!bookmark_save("state", bookmark_readers[0], &bookmark, SPAN_LITERAL("")));
+	LEDGER_MUST(!drive.daemon.uid ||
+		    !chown("state/report.offset", drive.daemon.uid, drive.daemon.gid));
+}
+
 static void compare(void)
 {
 	char wanted[1024], got[1024];
-	CsvReader reader = {.number = drive.csv_count ? 1 : 0};
+	CsvFiles files = {.number = drive.csv_count ? 1 : 0};
+	_cleanup_(csvreader_freep) CsvReader *reader = NULL;
 	uint64_t row = 0;
+	Why why = {""};
 	FILE *ledger;
 
 	ledger = fopen("ledger", "re");
 	LEDGER_MUST(ledger);
-	if (!csv_open(&reader))
-		ledger_fail("%s: %s", reader.path, strerror(errno));
+	if (drive.daemon.reload_permyriad && csvreader_open("state", NULL, &reader, &why))
+		ledger_fail("the CSVs: %s", why.text);
+	if (!reader && !csv_open(&files))
+		ledger_fail("%s: %s", files.path, strerror(errno));
 	for (;; row++) {
 		bool more = fgets(wanted, sizeof(wanted), ledger);
-		bool there = csv_next(&reader, got, sizeof(got));
+		bool there = reader ? series_next(reader, got, sizeof(got))
+				    : csv_next(&files, got, sizeof(got));
 		size_t len;
 
 		if (!more && !there)
 			break;
 		if (!more)
 			ledger_fail("row %" PRIu64 " is one too many: %s line %" PRIu64 ": %s", row,
-				reader.path, reader.line, got);
+				files.path, files.line, got);
 		if (!there)
 			ledger_fail("the rows end before row %" PRIu64 ": %s", row, wanted);
 		len = strcspn(wanted, "\n");
 		if (strncmp(got, wanted, len) || !rest_is_right(got + len))
 			ledger_fail("row %" PRIu64 " is wrong, %s line %" PRIu64
 				    "\nwanted: %sgot:    %s",
-				row, reader.path, reader.line, wanted, got);
+				row, files.path, files.line, wanted, got);
 	}
 	(void)fclose(ledger);
 	if (row != drive.writer.written.failures)
@@ -240,6 +273,25 @@ static void compare_warnings(void)
 	if (gone > drive.rotator.lost_warnings)
 		ledger_fail("the daemon said %u times that a file is gone, it can be %u at most",
 			gone, drive.rotator.lost_warnings);
+	if (!drive.daemon.reload_permyriad)
+		return;
+	(void)daemon_reloads(&drive.daemon);
+	printf("%u reloads were done, %u were refused\n", drive.daemon.reloaded,
+		drive.daemon.refused);
+	if (!drive.daemon.reloaded || !drive.daemon.refused)
+		ledger_fail("no reload was done, or none was refused");
+}
+
+/* ---- reloads ----------------------------------------------------------------------------------- */
+
+/* Between two rotations, which leave little time. */
+static void reload_meanwhile(void)
+{
+	for (int i = 0; i < 12; i++) {
+		writer_write(&drive.writer, 100);
+		daemon_tick(&drive.daemon);
+		ledger_sleep_us(random_below(&drive.random, 10000));
+	}
 }
 
 /* ---- all ---------------------------------------------------------------------------------------- */
@@ -255,12 +307,12 @@ static uint32_t number(const char *text)
 
 int main(int argc, char **argv)
 {
-	uint32_t rotations, kills, lines_per_s;
+	uint32_t rotations, kills, reloads, lines_per_s;
 	uint64_t seed, began = ledger_now_ms();
 	const struct passwd *nobody = getuid() ? NULL : getpwnam("nobody");
 
-	if (argc < 8) {
-		(void)fputs("usage: ledger-drive PROGRAM DIRECTORY SEED ROTATIONS KILLS "
+	if (argc < 9) {
+		(void)fputs("usage: ledger-drive PROGRAM DIRECTORY SEED ROTATIONS KILLS RELOADS "
 			    "LINES_PER_S CONFIG...\n",
 			stderr);
 		return 2;
@@ -270,7 +322,8 @@ int main(int argc, char **argv)
 	seed = (uint64_t)number(argv[3]) * 4;
 	rotations = number(argv[4]);
 	kills = number(argv[5]);
-	lines_per_s = number(argv[6]);
+	reloads = number(argv[6]);
+	lines_per_s = number(argv[7]);
 	operations = fopen("operations", "we");
 	LEDGER_MUST(operations);
 	drive.random = ledger_random(seed);
@@ -278,18 +331,24 @@ int main(int argc, char **argv)
 		.program = argv[1],
 		.checkpoint_path = "state/state.offset",
 		.said_path = "said",
-		.configs = (const char *const *)&argv[7],
-		.config_count = (uint32_t)argc - 7,
+		.configs = (const char *const *)&argv[8],
+		.config_count = (uint32_t)argc - 8,
 		.uid = nobody ? nobody->pw_uid : 0,
 		.gid = nobody ? nobody->pw_gid : 0,
 		/* some 5 ticks are in a rotation */
-		.kill_permyriad = rotations ? 10000 * kills / rotations / 5 : 0};
+		.kill_permyriad = rotations ? 10000 * kills / rotations / (reloads ? 17 : 5) : 0,
+		.reload_permyriad = reloads ? 5000 : 0};
 	writer_init(&drive.writer, "ledger", seed + 2, lines_per_s);
 	/* so many that writing as fast as it can takes most of the time that it has */
 	rotator_init(&drive.rotator, &drive.writer, &drive.daemon, seed + 3, 4000);
-	while (drive.rotator.rotations < rotations || drive.daemon.kills < kills) {
+	if (reloads)
+		keep_series();
+	while (drive.rotator.rotations < rotations || drive.daemon.kills < kills ||
+		daemon_reloads(&drive.daemon) < reloads) {
 		rotator_next(&drive.rotator);
 		rotate_csv();
+		if (reloads)
+			reload_meanwhile();
 		writer_pace(&drive.writer);
 	}
 	rotator_done(&drive.rotator);
@@ -311,6 +370,8 @@ int main(int argc, char **argv)
 		drive.daemon.kills, drive.daemon.terms);
 	rotator_print(&drive.rotator);
 	writer_done(&drive.writer);
+	if (drive.daemon.said)
+		(void)fclose(drive.daemon.said);
 	(void)fclose(operations);
 	return 0;
 }

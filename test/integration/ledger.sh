@@ -38,7 +38,7 @@ ledger() { # NAME PROGRAM ROTATIONS KILLS LINES_PER_S
 	printf 'paths: { working_dir = "%s"; state_dir = "%s"; mail_log = "%s"; };\nschedule: { ip_update_schedule = ""; report_schedule = ""; };\ndns: { servers = "%s"; };\n' \
 		"$dir/csv" "$dir/state" "$dir/log/mail.log" "$(cat "$WORK/address")" >"$dir/dns.conf"
 	"$(dirname "$MLS_PROGRAM_RELEASE")/../test/ledger-drive" "$dir/maillogsentinel" "$dir" "$MLS_SEED" \
-		$(($3 * TIMES)) $(($4 * TIMES)) "$5" "$dir/off.conf" "$dir/dns.conf" >"$WORK/out" || status=$?
+		$(($3 * TIMES)) $(($4 * TIMES)) 0 "$5" "$dir/off.conf" "$dir/dns.conf" >"$WORK/out" || status=$?
 	tap_is $status 0 "$1: $3 rotations and $4 kills, $TIMES times: every row, once, in order (seed $MLS_SEED)"
 	tap_note <"$WORK/out"
 	[ $status -eq 0 ] || keep "$dir"

@@ -204,6 +204,28 @@ attempt a1
 works "two signals at once are one reload"
 tap_is "$(grep -cE "$ends" "$WORK/err")" $reloads "and no more"
 
+# a log without a name, which its writer still has open
+exec 3>>"$LOG"
+rm "$LOG"
+line b1 >&3
+reload
+line b2 >&3
+wait_until 20 grep -q ',b2,' "$CSV"
+mkdir "$WORK/old"
+line b3 >"$LOG"
+exec 3>>"$LOG"
+wait_until 20 grep -q ',b3,' "$CSV"
+mv "$LOG" "$WORK/old/gone.log"
+line b4 >&3
+reload
+line b5 >&3
+wait_until 20 grep -q ',b5,' "$CSV"
+exec 3>&-
+line b6 >"$LOG"
+wait_until 20 grep -q ',b6,' "$CSV"
+tap_is "$(users | grep -oE 'b[0-9] ' | tr -d '\n')" "b1 b2 b3 b4 b5 b6 " "a log that was removed, or moved away, is read to its end"
+tap_none "which is no loss" "$(grep 'is gone;' "$WORK/err")"
+
 # what waits for a name is asked elsewhere after the reload
 configure "" "dns: { servers = \"$drop\"; timeout_ms = 30000; };"
 works "a name server that does not answer"

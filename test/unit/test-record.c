@@ -42,7 +42,7 @@ static void open_record(Model *model)
 {
 	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
 
-	if (record_open(&model->config, "test", -1, &model->record, &why)) {
+	if (record_open(&model->config, "test", NULL, &model->record, &why)) {
 		tap_note("%s", strbuf_text(&why));
 		MUST(false);
 	}
