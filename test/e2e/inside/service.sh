@@ -151,11 +151,14 @@ last=$(generation)
 is_later() { [ "$(generation)" -gt "$last" ]; }
 tap_true "back to the first CSV" systemctl reload $UNIT
 tap_true "with another generation" wait_until 10 is_later
+early=0
 for n in 1 2 3 4 5; do
 	write_lines "during${n}a" 300
 	tap_true "reload while lines come ($n)" systemctl reload $UNIT
+	[ "$(unit_is SubState)" = running ] || early=$((early + 1))
 	write_lines "during${n}b" 100
 done
+tap_is $early 0 "each is over when systemctl returns"
 tap_true "all is on disk" wait_until 20 all_committed || $PROGRAM status | tap_note
 is_fine() { [[ $(unit_is StatusText) != *LOUD* ]] && ! $PROGRAM status | grep -q '^warning:.*LOUD'; }
 tap_true "nothing is wrong any more" wait_until 10 is_fine
