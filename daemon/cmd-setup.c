@@ -16,6 +16,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define CONFIG_MAX ((size_t)1 << 20)
@@ -190,8 +191,15 @@ static int ask(Setup *setup, Config **ret_config, StrBuf *ret_text)
 static int take_file(Setup *setup, const char *path, Config **ret_config, StrBuf *ret_text)
 {
 	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
-	int r = config_load(path, ret_config, &errors);
+	struct stat st;
+	int r;
 
+	/* It is read twice: as a configuration, and as bytes. */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+		log_error("%s: is not a regular file", path);
+		return EXIT_CONFIG;
+	}
+	r = config_load(path, ret_config, &errors);
 	if (r < 0) {
 		command_log_mistakes(&errors);
 		return EXIT_CONFIG;
@@ -231,10 +239,10 @@ static int check(const Setup *setup)
 			bad = EXIT_CONFIG;
 		}
 	}
-	if ((!r || r == -EINVAL))
+	if (!r || r == -EINVAL)
 		r = place_check_record(config, &errors);
-	/* One that is written can be read by all. */
-	if ((!r || r == -EINVAL) && !setup->text.data)
+	/* It keeps its mode when it is written anew. */
+	if (!r || r == -EINVAL)
 		r = place_check_readable(MLS_DEFAULT_CONFIG, &errors);
 	if (!r || r == -EINVAL)
 		r = place_check_config(config, NULL, NULL, setup->systemd, &errors);
@@ -352,8 +360,9 @@ static int run(const CommandInvocation *invocation)
 				: take_file(&setup, request.file, &config, &text);
 	if (!r) {
 		setup.config = config;
-		if (text.len)
-			setup.text = (Span){text.data, text.len};
+		/* An empty file is a configuration, too. */
+		if (text.len || !request.interactive)
+			setup.text = (Span){strbuf_text(&text), text.len};
 		r = carry_out(&setup, &request);
 	}
 	/* One that came ends the program now, as whoever sent it expects. */

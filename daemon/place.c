@@ -117,19 +117,30 @@ static void add(StrBuf *errors, const char *option, const char *path, const char
 	strbuf_appendf(errors, ": %s\n", why);
 }
 
-/* What only the service is in the way of. */
+/* What only the service can't see. */
 static void check_hidden(const Config *config, StrBuf *errors)
 {
-	const char *password = config->report.smtp_password_file, *why;
+	const struct {
+		const char *option, *path;
+	} files[] = {
+		{"report.smtp_password_file", config->report.smtp_password_file},
+		{"geolocation.country_db_path", config->geolocation.country_db_path},
+		{"ASN_ASO.asn_db_path", config->asn_aso.asn_db_path},
+		{"general.log_file", config->general.log_file},
+		{"metrics.textfile", config->metrics.textfile},
+	};
+	const char *why;
 
 	for (char **log = config->paths.mail_log; *log; log++) {
 		why = unit_hides(*log);
 		if (why)
 			add(errors, "paths.mail_log", *log, why);
 	}
-	why = unit_hides(password);
-	if (why)
-		add(errors, "report.smtp_password_file", password, why);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		why = unit_hides(files[i].path);
+		if (why)
+			add(errors, files[i].option, files[i].path, why);
+	}
 }
 
 int place_check_config(
