@@ -54,6 +54,7 @@ says() { # TEXT WORDS
 	tap_true "$1" grep -qF -- "$2" <<<"$output" || tap_note "$output"
 }
 
+: >/in/empty
 # ---- who may not, and where not -----------------------------------------------------------------
 tree >"$WORK/before"
 run setup
@@ -62,10 +63,10 @@ run setup --interactive --automated $CONFIG
 tap_is "$status" 2 "both ways at once"
 run -c /etc/other.conf setup --automated $CONFIG
 tap_is "$status" 2 "another configuration than the service's"
-output=$(runuser -u nobody -- $PROGRAM setup --automated /dev/null 2>&1)
+output=$(runuser -u nobody -- $PROGRAM setup --automated /in/empty 2>&1)
 tap_is $? 1 "not root"
 says "is told" "run it with sudo, or with --dry-run to see what it would do"
-output=$(runuser -u nobody -- $PROGRAM setup --automated /dev/null --dry-run 2>&1)
+output=$(runuser -u nobody -- $PROGRAM setup --automated /in/empty --dry-run 2>&1)
 tap_is $? 0 "who may see what would be done"
 says "all of it" "start maillogsentinel.service"
 unchanged "nothing of that has changed anything"
@@ -239,6 +240,10 @@ tap_true "with it, in another process" [ "$(systemctl show -p MainPID $UNIT)" !=
 tap_true "the drop-in is gone that is not needed any more" test ! -e $UNITS/$UNIT.d/paths.conf
 tap_true "the rows are where they are to be now" wait_until 10 grep -q person-1 $CSV
 tree >"$WORK/before"
+run setup --automated /in/empty --dry-run
+says "an empty file is one, too" "write $CONFIG"
+output=$($PROGRAM setup --automated /dev/stdin 2>&1 < <(echo "dns: { tries = 4; };"))
+says "a pipe is none" "/dev/stdin: is not a regular file"
 run setup --automated "$WORK/good.conf"
 tap_is "$status $output" "0 All is as it should be already. Nothing was changed." "again: nothing to do"
 unchanged "nothing has changed"
@@ -261,6 +266,22 @@ tap_true "which works" wait_until 10 grep -q person-1 $CSV
 tap_is "$(ps -o user= -p $!)" "maillogsentinel" "as the user"
 kill $! && wait $!
 tap_is $? 0 "and ends"
+
+# ---- what it finds ------------------------------------------------------------------------------
+rm -rf $STATE /var/log/maillogsentinel
+printf 'mail.*\t-/srv/postfix.log;RSYSLOG_TraditionalFileFormat\n' >/etc/rsyslog.d/mail.conf
+cp /var/log/mail.log /srv/postfix.log
+rm -f /var/log/mail*
+cp "$WORK/by-hand" $CONFIG
+talk < <(printf 'Log (\t\\x03\n')
+says "rsyslog's rule says where the log is" '"auto") [/srv/postfix.log]:'
+touch -d '3 days ago' /srv/postfix.log
+talk < <(enter 1; enter ${#QUESTIONS[@]} | tail -n +2)
+says "one that is not written to any more is none" '"auto") [journal]:'
+tap_is "$status" 0 "the journal, then" || tap_note "$output"
+tap_is "$(grep -c 'type = "journal";' $CONFIG)" 1 "is what the configuration says"
+tap_true "and what the service reads" wait_until 10 grep -q person-1 $CSV
+systemctl disable -q --now $UNIT
 
 # ---- what the Python version left ---------------------------------------------------------------
 rm -rf $STATE /var/log/maillogsentinel $CONFIG
