@@ -34,6 +34,7 @@ static const char *const ids[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_WARNING_OLD] = "1ee3886ea9e9491e97c4ebdaf267bba8",
 	[MESSAGE_WARNING_JOB] = "ae41899b4cdf4da2a16eec48ac33240e",
 	[MESSAGE_WARNING_REPORT] = "47e1713f30e5407e9c58858fb707efc5",
+	[MESSAGE_WARNING_METRICS] = "714b6fb59d21499593f556bec1e12a20",
 };
 
 static const struct {
@@ -60,6 +61,7 @@ static const struct {
 	{"job", MESSAGE_WARNING_JOB},
 	{"jobs", MESSAGE_WARNING_JOB},
 	{"report-failed", MESSAGE_WARNING_REPORT},
+	{"metrics", MESSAGE_WARNING_METRICS},
 };
 
 const char *message_id(MessageKind kind)

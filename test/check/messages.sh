@@ -21,6 +21,11 @@ tap_true "there are kinds of messages" [ "$(wc -l <<<"$kinds")" -gt 20 ]
 tap_none "each has an id" "$(differences "$kinds" "$(cut -d' ' -f1 <<<"$table")")"
 tap_none "of 32 hexadecimal digits" "$(grep -vxE '[0-9a-f]{32}' <<<"$ids")"
 tap_none "of its own" "$(sort <<<"$ids" | uniq -d)"
+tap_none "each is used" "$(for kind in $kinds; do
+	grep -qrw --include='*.c' "$kind" daemon --exclude=messages.c || grep -qE "^\s\{\"[a-z-]+\", $kind\}" daemon/messages.c ||
+		grep -q "return $kind;" daemon/messages.c || echo "$kind"
+done)"
+
 tap_none "the catalogue has each once" "$(diff <(sort <<<"$ids") <(sed -n 's/^-- //p' $CATALOG | sort))"
 tap_none "in the order of the table" "$(diff <(echo "$ids") <(sed -n 's/^-- //p' $CATALOG))"
 tap_none "with a subject, who defines it, a manual, and a text" "$(awk '

@@ -127,15 +127,18 @@ tap_true "and what it said has its name" grep -q '^update-db: .*nowhere' <<<"$(j
 line 0 203.0.113.7 debug
 tap_true "at the level DEBUG failed logins are told, too" wait_until 10 has 1 MLS_USER=debug PRIORITY=7
 configure "$databases"
-systemctl restart $UNIT
+systemctl reload $UNIT
 line 0 203.0.113.7 silent
 silent() { rows | grep -q ',silent,'; }
 tap_true "without all this there are rows" wait_until 10 silent
 tap_is "$(count MLS_USER=silent)" 0 "and no messages"
 systemctl kill -s KILL $UNIT
-started() { [ "$(count "MESSAGE_ID=$(kind 'the service has started')")" -ge 5 ]; }
+started() { [ "$(count "MESSAGE_ID=$(kind 'the service has started')")" -ge 4 ]; }
 tap_true "after a kill it starts again" wait_until 20 started
+tap_is "$(entries 'entry["PRIORITY"]' "MESSAGE_ID=$(kind 'the configuration was read again and is in force')")" 6 "the reload was told, too"
 printf 'nonsense\n' >>$CONFIG
+kill -HUP "$(unit_is MainPID)"
+tap_true "one that is refused" wait_until 10 has 1 MLS_WARNING=reload "MESSAGE_ID=$(kind 'it was read again and refused (also a warning)')" PRIORITY=3
 systemctl stop $UNIT
 systemctl start $UNIT 2>/dev/null
 tap_true "a mistake in the configuration" has 1 "MESSAGE_ID=$(kind 'a mistake in the configuration')" PRIORITY=3
