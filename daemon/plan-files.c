@@ -49,22 +49,37 @@ static void directory_done(void *userdata)
 	free(directory);
 }
 
-/* Makes the missing ones of path, from the top. *ret_made counts them, also on failure. */
+static int open_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Makes the missing ones of path, from the top, and opens it. *ret_made counts them, also on failure. One above it may be somebody's who would have
+ * others made, or given away, by putting a link in the place of what was just made: it goes by descriptors.
+ */
 static int make_directories(const char *path, mode_t mode, size_t *ret_made)
 {
 	_cleanup_free_ char *parent = file_parent_dup(path);
-	int r = 0;
+	_cleanup_close_ int above = -1, fd = -1;
+	const char *name = strrchr(path, '/') + 1;
 
 	if (!parent)
 		return -ENOMEM;
-	if (strcmp(parent, path) != 0 && access(parent, F_OK) < 0)
-		r = make_directories(parent, 0755, ret_made);
-	if (r < 0)
-		return r;
-	if (mkdir(path, mode) < 0)
+	above = strcmp(parent, path) != 0 && access(parent, F_OK) < 0
+			? make_directories(parent, 0755, ret_made)
+			: open_directory(parent);
+	if (above < 0)
+		return above;
+	if (mkdirat(above, name, 0700) < 0)
 		return -errno;
 	*ret_made += 1;
-	return chmod(path, mode) < 0 ? -errno : 0;
+	fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, mode) < 0)
+		return -errno;
+	return take_fd(&fd);
 }
 
 /* Removes the lowest `made` of path, from the bottom. */
@@ -95,19 +110,25 @@ static int apply_directory(void *userdata, Why *ret_why)
 {
 	Directory *directory = userdata;
 	const struct passwd *user = getpwnam(directory->user);
+	_cleanup_close_ int fd = -1;
 	struct stat st;
-	int r = 0;
+	int r;
 
 	if (!user)
 		return fail(ret_why, directory->user, -ENOENT);
-	if (!directory->adopted)
-		r = make_directories(directory->path, directory->mode, &directory->made);
-	else if (stat(directory->path, &st) < 0)
-		r = -errno;
+	if (directory->adopted)
+		fd = open_directory(directory->path);
 	else
-		directory->uid = st.st_uid, directory->gid = st.st_gid,
+		fd = make_directories(directory->path, directory->mode, &directory->made);
+	r = MIN(fd, 0);
+	if (!r && fstat(fd, &st) < 0)
+		r = -errno;
+	if (!r) {
+		directory->uid = st.st_uid;
+		directory->gid = st.st_gid;
 		directory->mode_before = st.st_mode & 07777;
-	if (!r && chown(directory->path, user->pw_uid, user->pw_gid) < 0)
+	}
+	if (!r && fchown(fd, user->pw_uid, user->pw_gid) < 0)
 		r = -errno;
 	if (r < 0) {
 		(void)fail(ret_why, directory->path, r);
@@ -188,11 +209,14 @@ static int apply_file(void *userdata, Why *ret_why)
 {
 	File *file = userdata;
 	_cleanup_free_ char *parent = file_parent_dup(file->path);
+	_cleanup_close_ int fd = -1;
 	bool linked = false;
 	int r = parent ? 0 : -ENOMEM;
 
-	if (!r && access(parent, F_OK) < 0)
-		r = make_directories(parent, 0755, &file->made);
+	if (!r && access(parent, F_OK) < 0) {
+		fd = make_directories(parent, 0755, &file->made);
+		r = MIN(fd, 0);
+	}
 	if (!r && file->before) {
 		linked = !link(file->path, file->before);
 		r = linked ? 0 : -errno;
@@ -328,11 +352,25 @@ static void right_done(void *userdata)
 	free(right);
 }
 
+/* No link: its directory may be somebody's who would like to read another file. A descriptor, or -1 with errno. */
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_nlink == 1))
+		return fd;
+	(void)close(fd);
+	errno = EMLINK;
+	return -1;
+}
+
 static void undo_right(void *userdata)
 {
 	const Right *right = userdata;
+	_cleanup_close_ int fd = open_file(right->path);
 
-	if (chown(right->path, (uid_t)-1, right->gid) < 0 || chmod(right->path, right->mode) < 0)
+	if (fd < 0 || fchown(fd, (uid_t)-1, right->gid) < 0 || fchmod(fd, right->mode) < 0)
 		say_undo(right->path);
 }
 
@@ -340,11 +378,13 @@ static int apply_right(void *userdata, Why *ret_why)
 {
 	const Right *right = userdata;
 	const struct group *group = getgrnam(right->user);
+	_cleanup_close_ int fd = open_file(right->path);
 
 	if (!group)
 		return fail(ret_why, right->user, -ENOENT);
-	if (chown(right->path, (uid_t)-1, group->gr_gid) < 0 ||
-		chmod(right->path, right->mode | S_IRGRP) < 0) {
+	if (fd < 0)
+		return fail(ret_why, right->path, -errno);
+	if (fchown(fd, (uid_t)-1, group->gr_gid) < 0 || fchmod(fd, right->mode | S_IRGRP) < 0) {
 		int r = fail(ret_why, right->path, -errno);
 
 		undo_right(userdata);
@@ -366,6 +406,10 @@ int plan_add_group_right(Plan *plan, const char *path, const char *user)
 	if ((owner && st.st_uid == owner->pw_uid && st.st_mode & S_IRUSR) ||
 		(group && st.st_gid == group->gr_gid && st.st_mode & S_IRGRP))
 		return 0;
+	if (lstat(path, &st) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
 	right = calloc(1, sizeof(*right));
 	if (!right)
 		return -ENOMEM;

@@ -32,7 +32,7 @@ int plan_add_directory(Plan *plan, const char *path, const char *user, mode_t mo
  */
 int plan_add_file(Plan *plan, const char *path, Span text, mode_t mode, const char **ret_backup);
 
-/* The user's group may read the file, which is there. */
+/* The user's group may read the file, which is there. -ELOOP: it is a link, and who can set that chooses the file. */
 int plan_add_group_right(Plan *plan, const char *path, const char *user);
 
 /* The file shall not be there. */

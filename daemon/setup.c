@@ -126,19 +126,19 @@ static int add_unit(const Setup *setup, Plan *plan, Why *ret_why)
 }
 
 /* In the directory of the service's unit, and of those of the timers, where they are installed. */
-static int add_drop_in(const Setup *setup, Plan *plan, const char *path, bool wanted)
+static int add_drop_in(const Setup *setup, Plan *plan, const char *path, bool wanted, Why *ret_why)
 {
 	_cleanup_strbuf_ StrBuf text = STRBUF_INIT, now = STRBUF_INIT;
-	int r = file_read(path, UNIT_FILE_MAX, &now);
+	bool there = !file_read(path, UNIT_FILE_MAX, &now);
+	int r = wanted ? unit_append_drop_in(setup->config, &text, ret_why) : 0;
 
-	if (wanted)
-		unit_append_drop_in(setup->config, &text);
-	if (strbuf_error(&text))
-		return strbuf_error(&text);
+	if (r < 0)
+		return r;
 	if (text.len)
 		return plan_add_file(plan, path, (Span){text.data, text.len}, 0644, NULL);
-	return !r && unit_is_ours((Span){strbuf_text(&now), now.len}) ? plan_add_removal(plan, path)
-								      : 0;
+	return there && unit_is_ours((Span){strbuf_text(&now), now.len})
+		       ? plan_add_removal(plan, path)
+		       : 0;
 }
 
 static int add_service(Setup *setup, Plan *plan, bool changed, Why *ret_why)
@@ -156,9 +156,9 @@ static int add_service(Setup *setup, Plan *plan, bool changed, Why *ret_why)
 	if (!r)
 		r = add_unit(setup, plan, ret_why);
 	if (!r)
-		r = add_drop_in(setup, plan, UNIT_DROP_IN_PATH, true);
+		r = add_drop_in(setup, plan, UNIT_DROP_IN_PATH, true, ret_why);
 	if (!r)
-		r = add_drop_in(setup, plan, UNIT_JOBS_DROP_IN_PATH, unit_is_packaged());
+		r = add_drop_in(setup, plan, UNIT_JOBS_DROP_IN_PATH, unit_is_packaged(), ret_why);
 	units_change = plan_count(plan) != before;
 	if (!r && units_change)
 		r = plan_add_command(plan, "let systemd read its units anew", reload, NULL);
@@ -229,6 +229,9 @@ int setup_plan(Setup *setup, Plan *plan, Why *ret_why)
 		r = add_directories(config, plan);
 	if (!r && *config->report.smtp_password_file)
 		r = plan_add_group_right(plan, config->report.smtp_password_file, OWNER_SERVICE);
+	if (r == -ELOOP)
+		why_set(ret_why, "report.smtp_password_file: %s is a link; name the file itself",
+			config->report.smtp_password_file);
 	if (!r && writes)
 		r = plan_add_file(plan, MLS_DEFAULT_CONFIG, setup->text, 0644, &backup);
 	if (!r)

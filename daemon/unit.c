@@ -113,7 +113,16 @@ static int add(char **dirs, size_t *count, char *dir)
 	return 0;
 }
 
-void unit_append_drop_in(const Config *config, StrBuf *sb)
+/* A line of a unit can't hold it: what stands behind a line's end would be a line of its own. */
+static bool holds_control(const char *path)
+{
+	for (; *path; path++)
+		if ((unsigned char)*path < 0x20 || *path == 0x7f)
+			return true;
+	return false;
+}
+
+int unit_append_drop_in(const Config *config, StrBuf *sb, Why *ret_why)
 {
 	const char *metrics = config->metrics.textfile;
 	char *dirs[6];
@@ -133,8 +142,6 @@ void unit_append_drop_in(const Config *config, StrBuf *sb)
 		r = add(dirs, &count, file_parent_dup(config->asn_aso.asn_db_path));
 	if (!r && *metrics)
 		r = add(dirs, &count, file_parent_dup(metrics));
-	if (r)
-		sb->error = r;
 	if (count)
 		strbuf_append_string(sb, MARK ", which writes it anew: the service may write here, "
 					      "too\n[Service]\n");
@@ -143,6 +150,12 @@ void unit_append_drop_in(const Config *config, StrBuf *sb)
 		/* One that is gone some day shall not keep the service from its start: then it says what is wrong. */
 		append_word("-", dirs[i], sb);
 		strbuf_append_char(sb, '\n');
+		if (holds_control(dirs[i])) {
+			why_set(ret_why, "%s: holds a control character, which no unit can name",
+				dirs[i]);
+			r = -EINVAL;
+		}
 		free(dirs[i]);
 	}
+	return r ? r : strbuf_error(sb);
 }

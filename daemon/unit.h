@@ -28,9 +28,9 @@ void unit_append(const char *program, StrBuf *sb);
 
 /*
  * Appends the drop-in that lets the service write where the configuration wants it to, outside of the directories that are its own; nothing
- * where that is not needed.
+ * where that is not needed. 0; -EINVAL with *ret_why where a path can't be named in a unit; -ENOMEM.
  */
-void unit_append_drop_in(const Config *config, StrBuf *sb);
+int unit_append_drop_in(const Config *config, StrBuf *sb, Why *ret_why);
 
 /*
  * Whether the service can't see the path, since it is hidden from it: a person's directory, or a temporary one. The reason as an end of "PATH ...",
