@@ -155,8 +155,9 @@ static void test_drop_in(void)
 		_cleanup_(config_freep) Config *config = load(cases[i].text);
 		_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
 		const char *at;
+		Why why;
 
-		unit_append_drop_in(config, &text);
+		MUST(!unit_append_drop_in(config, &text, &why));
 		at = strstr(strbuf_text(&text), "[Service]\n");
 		if (!tap_ok(cases[i].expected ? at && !strcmp(at + 10, cases[i].expected) &&
 							unit_is_ours((Span){text.data, text.len})
@@ -164,6 +165,18 @@ static void test_drop_in(void)
 			    "drop-in: %s", cases[i].what))
 			tap_note("%s", strbuf_text(&text));
 	}
+}
+
+static void test_drop_in_refused(void)
+{
+	_cleanup_(config_freep) Config *config =
+		load("paths: { state_dir = \"/srv/a\\nExecStartPre=+x\\n#/b\"; };");
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	Why why = {""};
+
+	tap_ok(unit_append_drop_in(config, &text, &why) == -EINVAL &&
+			strstr(why.text, ": holds a control character"),
+		"drop-in: a path with a line's end is refused");
 }
 
 static void test_unit(void)
@@ -333,6 +346,7 @@ static void make_files(void)
 	scratch_text("gone", "to go");
 	scratch_text("same", "same");
 	scratch_text("target", "target");
+	MUST(!chmod("target", 0640));
 	MUST(!symlink("target", link_path));
 }
 
@@ -370,7 +384,7 @@ static void test_plan(void)
 	MUST(backup && !file_read(backup, 100, &kept));
 	tap_ok(strstr(done, "/new/deep/dir 750/") && strstr(done, "/old 644=new text\n") &&
 			strstr(done, "/more/fresh 600=fresh\n") &&
-			strstr(done, "/target 644=through the link\n") &&
+			strstr(done, "/target 640=through the link\n") &&
 			strstr(done, "/link 777/target\n") && !strstr(done, "/gone") &&
 			!strcmp(kept.data, "old text"),
 		"as it shall be");
@@ -424,6 +438,7 @@ int main(void)
 	test_append();
 	test_set();
 	test_drop_in();
+	test_drop_in_refused();
 	test_unit();
 	test_hides();
 	test_plan();

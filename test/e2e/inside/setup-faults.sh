@@ -61,14 +61,14 @@ inject() { # CALL WHAT STATUS LEAST
 }
 
 tree >"$WORK/before"
-inject mkdir signal=SIGINT 130 3
-inject chown signal=SIGTERM 143 3
-inject chmod signal=SIGHUP 129 3
+inject mkdirat signal=SIGINT 130 3
+inject fchown signal=SIGTERM 143 3
+inject fchmod signal=SIGHUP 129 3
 inject rename signal=SIGINT 130 3
 inject link signal=SIGINT 130 1
 inject clone3 signal=SIGINT 130 5
-inject mkdir error=ENOSPC 1 3
-inject chown error=EPERM 1 3
+inject mkdirat error=ENOSPC 1 3
+inject fchown error=EPERM 1 3
 inject rename error=EIO 1 3
 inject fsync error=EIO 1 3
 inject link error=EPERM 1 1
