@@ -204,6 +204,26 @@ static void undo_file(void *userdata)
 	(void)file_sync_parent(file->path);
 }
 
+/* The new one has the mode and the owner of the one before. */
+static int replace(const File *file, bool has_before)
+{
+	mode_t mode = file->mode;
+	struct stat st;
+	int r;
+
+	if (has_before && stat(file->before, &st) < 0)
+		return -errno;
+	if (has_before)
+		mode = st.st_mode & 0777;
+	r = file_replace(file->path, file->text, file->len, mode);
+	if (!r && has_before && (st.st_uid != geteuid() || st.st_gid != getegid()) &&
+		lchown(file->path, st.st_uid, st.st_gid) < 0) {
+		r = -errno;
+		(void)rename(file->before, file->path);
+	}
+	return r;
+}
+
 /* What was there stays under its second name until all is done: to take it back is one rename. */
 static int apply_file(void *userdata, Why *ret_why)
 {
@@ -222,7 +242,7 @@ static int apply_file(void *userdata, Why *ret_why)
 		r = linked ? 0 : -errno;
 	}
 	if (!r)
-		r = file->text ? file_replace(file->path, file->text, file->len, file->mode)
+		r = file->text               ? replace(file, linked)
 		    : unlink(file->path) < 0 ? -errno
 					     : file_sync_parent(file->path);
 	file->applied = !r;

@@ -28,7 +28,7 @@ int plan_add_directory(Plan *plan, const char *path, const char *user, mode_t mo
 
 /*
  * The file shall hold text; *ret_backup, when wanted, becomes the path (borrowed) that the one before keeps, with the day in its name; without
- * ret_backup none is kept. A link is followed. Directories above it are made.
+ * ret_backup none is kept. A link is followed. Directories above it are made. It keeps the mode and the owner that the one before has.
  */
 int plan_add_file(Plan *plan, const char *path, Span text, mode_t mode, const char **ret_backup);
 
