@@ -125,7 +125,7 @@ if [ -x "$MLS_PROGRAM_RELEASE" ]; then
 	change "a key that the default configuration lacks" 'the default configuration has every option' $file \
 		'/csv_filename/d' "'paths.csv_filename' is missing"
 	plant "a key that only the default configuration has" 'the default configuration has every option' $file '\t#planted = 1;\n'
-	names[-1]="'schedule.planted' is not"
+	names[-1]="planted' is not"
 	change "a value in force" 'none of them in force' $file 's/#timeout_ms/timeout_ms/' timeout_ms
 	change "a stale comment" 'with the values and the comments' $file \
 		's/Whether answers are/Whether names are/' 'Whether names are'
