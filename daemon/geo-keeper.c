@@ -141,8 +141,8 @@ static DatabaseSet say_gone(GeoKeeper *keeper)
 	databases_append_paths(keeper->options.config, gone, &paths);
 	if (gone)
 		warnings_raise(keeper->options.warnings, LOG_LEVEL_WARNING, key, loop_wall_us(),
-			"%s: no such file any more; what was read of %s stays in use until the "
-			"service ends or a new one is there",
+			"%s: no such file; what was read of %s before stays in use until the "
+			"service ends or it is there",
 			strbuf_text(&paths), databases_subject(gone));
 	else
 		warnings_clear(keeper->options.warnings, key, "the databases are there again");

@@ -110,7 +110,7 @@ tap_none "nor was" "$(grep warning: "$WORK/err" | grep -v 'no such file;')"
 
 # ---- gone, damaged, unreadable -----------------------------------------------------------------
 mv "$COUNTRY" "$WORK/aside"
-warns "db/country.csv: no such file any more; what was read of countries stays in use until the service ends or a new one is there" "deleted"
+warns "db/country.csv: no such file; what was read of countries before stays in use until the service ends or it is there" "deleted"
 stays 'PT,2,"Net, 2"' "what it said stays in use"
 ask
 tap_is "$(sed -n 's/\(data of\) [-0-9]* [0-9:]* ([^)]*)/\1 DATE/; /^country/p' <<<"$said")" \

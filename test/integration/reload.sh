@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=120 packages=systemd-journal-remote
+# run: timeout=120 packages=systemd-journal-remote,perl
 # SIGHUP: every kind of option takes effect, a mistake or what turns out to be impossible changes nothing, and no row is lost or doubled,
 # also while the service starts, pauses, is broken, runs a job or ends. What systemd is told meanwhile. Under load: reload-ledger.sh.
 # shellcheck disable=SC2317,SC2030,SC2031  # functions are called by wait_until and tap_true; CSV is another one in subshells alone
@@ -235,6 +235,29 @@ tap_true "a failed login waits" wait_until 10 waiting_is 1
 configure "" "dns: { enabled = false; };"
 works "no name server"
 tap_true "and it waits no more" wait_until 10 grep -q ',a2,null,Off,' "$CSV"
+
+# a job runs on, and the next one is by the new schedule
+perl -MIO::Socket::INET -e '$| = 1; my $s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1") or die;
+	print $s->sockport, "\n"; my @all; while (my $c = $s->accept) { push @all, $c }' >"$WORK/port" &
+tap_defer kill $!
+wait_until 10 test -s "$WORK/port"
+url="geolocation: { country_db_path = \"$WORK/never.csv\"; country_db_url = \"http://127.0.0.1:$(cat "$WORK/port")/x\"; country_db_checksum_url = \"\"; };"
+configure "" "$url" 'schedule: { ip_update_schedule = "*:*:0/2"; ip_update_random_delay = 0; report_schedule = ""; };'
+works "a job every two seconds"
+children() { tr -d ' ' <"/proc/$pid/task/$pid/children"; }
+has_job() { [ -n "$(children)" ]; }
+tap_true "runs" wait_until 10 has_job
+job=$(children)
+configure "" "$url" 'schedule: { ip_update_schedule = "2099-01-01"; report_schedule = ""; };'
+works "another schedule meanwhile"
+tap_is "$(children)" "$job" "it runs on"
+jobs_are_running() { jobs | grep -q '^update-db: running since '; }
+tap_true "which status says" wait_until 5 jobs_are_running
+configure
+works "no schedule"
+kill "$job"
+has_no_job() { ! has_job; }
+tap_true "and it ends" wait_until 10 has_no_job
 
 # a file that may not grow, and another that is short; other files are shorter than either
 for ((i = 0; i < 300; i++)); do line pad; done >>"$LOG"

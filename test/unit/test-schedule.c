@@ -391,6 +391,57 @@ static void test_file(void)
 	}
 }
 
+/* As boot(), but of a service that goes on. */
+static void change(World *world, const char *expression, uint64_t delay_ms)
+{
+	Schedule next;
+
+	MUST(!schedule_init(&next, expression, delay_ms, ++world->random, NULL));
+	schedule_change(
+		&world->schedule, &next, strdup(expression), world->is_needed, world->now_us);
+	world->expression = expression;
+	world->delay_ms = delay_ms;
+}
+
+static void test_reloads(void)
+{
+	World world = make("weekly", 6 * HOUR_MS);
+	int64_t due_us = schedule_look(&world.schedule, world.now_us);
+
+	change(&world, "weekly", 6 * HOUR_MS);
+	tap_ok(schedule_look(&world.schedule, world.now_us) == due_us,
+		"reloaded as it was: what was drawn stays");
+	change(&world, "daily", 0);
+	tap_ok(schedule_look(&world.schedule, world.now_us) == START + DAY, "another schedule");
+	run(&world);
+	change(&world, "*:0/5", 0);
+	world.now_us += HOUR;
+	tap_ok(schedule_look(&world.schedule, world.now_us) == SCHEDULE_NEVER,
+		"what runs is not started again");
+	end(&world, true);
+	due_us = schedule_look(&world.schedule, world.now_us);
+	tap_ok(due_us <= world.now_us, "its slots have come meanwhile");
+	run(&world);
+	end(&world, true);
+	change(&world, "weekly", 6 * HOUR_MS);
+	due_us = schedule_look(&world.schedule, world.now_us);
+	tap_ok(due_us > world.now_us && due_us <= world.now_us + HOUR,
+		"what has failed is tried again whatever its schedule is");
+	change(&world, "off", 0);
+	tap_ok(schedule_look(&world.schedule, world.now_us) == SCHEDULE_NEVER, "off");
+	change(&world, "weekly", 6 * HOUR_MS);
+	due_us = schedule_look(&world.schedule, world.now_us);
+	tap_ok(due_us > world.now_us && due_us <= world.now_us + HOUR, "and on again");
+	done(&world);
+
+	world = make("off", 0);
+	world.is_needed = true;
+	change(&world, "weekly", 5000);
+	tap_ok(schedule_look(&world.schedule, world.now_us) <= world.now_us + 5 * SECOND,
+		"what is needed and never was done is done soon");
+	done(&world);
+}
+
 int main(void)
 {
 	MUST(!setenv("TZ", "UTC", 1));
@@ -399,6 +450,7 @@ int main(void)
 	test_years();
 	test_starts();
 	test_changes();
+	test_reloads();
 	test_failures();
 	test_served();
 	test_clock();

@@ -130,6 +130,27 @@ static void test_many(void)
 	tap_ok(warnings_text(warnings, "more"), "where one ends there is room");
 }
 
+static bool minds(void *userdata, const char *key)
+{
+	return strcmp(key, userdata) != 0;
+}
+
+static void test_sweep(void)
+{
+	_cleanup_(warnings_freep) Warnings *warnings = NULL;
+	char gone[] = "missing:/b";
+
+	MUST(!warnings_new(&warnings));
+	raise_one(warnings, "missing:/a", 1, "a");
+	raise_one(warnings, gone, 2, "b");
+	raise_one(warnings, "missing:/c", 3, "c");
+	forget_log();
+	warnings_sweep(warnings, minds, gone);
+	stands(warnings, "missing:/a@1=a missing:/c@3=c",
+		"what nobody minds any more is forgotten");
+	expect("", "in silence");
+}
+
 int main(void)
 {
 	LogOptions options = {.level = LOG_LEVEL_INFO, .file = "log", .file_max_bytes = 1 << 30};
@@ -139,6 +160,7 @@ int main(void)
 	test_life();
 	test_forget();
 	test_many();
+	test_sweep();
 	log_close();
 	return tap_done();
 }
