@@ -422,20 +422,24 @@ void geo_keeper_look(GeoKeeper *keeper)
 
 /* ---- new, free, status ---------------------------------------------------------------------- */
 
-/* 0 or -ENOMEM. */
-static int open_vigil(GeoKeeper *keeper, const Config *config, Vigil **ret_vigil)
+typedef struct VigilPaths {
+	const char *path[FILES];
+} VigilPaths;
+
+static VigilPaths vigil_paths(const GeoKeeper *keeper)
 {
-	GeoPaths databases = databases_paths(config);
-	const char *paths[FILES] = {[IMAGE] = keeper->image_path};
+	GeoPaths databases = databases_paths(keeper->options.config);
+	VigilPaths paths = {.path = {[IMAGE] = keeper->image_path}};
 
 	for (unsigned kind = 0; kind < GEO_KINDS; kind++)
-		paths[kind] = databases.path[kind];
-	return vigil_new(keeper->options.loop, paths, FILES, look, keeper, ret_vigil);
+		paths.path[kind] = databases.path[kind];
+	return paths;
 }
 
 int geo_keeper_new(const GeoKeeperOptions *options, GeoKeeper **ret_keeper)
 {
 	_cleanup_(geo_keeper_freep) GeoKeeper *keeper = calloc(1, sizeof(*keeper));
+	VigilPaths paths;
 	int r;
 
 	if (!keeper)
@@ -447,8 +451,10 @@ int geo_keeper_new(const GeoKeeperOptions *options, GeoKeeper **ret_keeper)
 			       : -ENOMEM;
 	if (!r)
 		r = loop_timer_new(options->loop, on_free, keeper, &keeper->free_timer);
-	if (!r)
-		r = open_vigil(keeper, options->config, &keeper->vigil);
+	if (r < 0)
+		return r;
+	paths = vigil_paths(keeper);
+	r = vigil_new(options->loop, paths.path, FILES, look, keeper, &keeper->vigil);
 	if (r < 0)
 		return r;
 	*ret_keeper = TAKE(keeper);
@@ -466,26 +472,21 @@ static bool is_same_paths(const Config *a, const Config *b)
 	return true;
 }
 
-int geo_keeper_reconfigure(GeoKeeper *keeper, const Config *config)
+void geo_keeper_reconfigure(GeoKeeper *keeper, const Config *config)
 {
-	bool same = is_same_paths(keeper->options.config, config);
-	Vigil *vigil;
-	int r = open_vigil(keeper, config, &vigil);
+	/* What has changed under the names of before is told by no look under others. */
+	bool same = !take_changes(keeper) && is_same_paths(keeper->options.config, config);
+	VigilPaths paths;
 
-	if (r < 0)
-		return r;
-	/* What has changed before the new one first looked is known to the old one alone. */
-	same &= !take_changes(keeper);
-	vigil_free(keeper->vigil);
-	keeper->vigil = vigil;
 	keeper->options.config = config;
-	(void)take_changes(keeper);
+	paths = vigil_paths(keeper);
+	vigil_name(keeper->vigil, paths.path);
+	same &= !take_changes(keeper);
 	if (!same) {
 		keeper->stale = true;
 		keeper->retry_ms = 0;
 		try_it(keeper);
 	}
-	return 0;
 }
 
 void geo_keeper_free(GeoKeeper *keeper)

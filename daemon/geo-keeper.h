@@ -35,10 +35,10 @@ void geo_keeper_free(GeoKeeper *keeper);
 DEFINE_CLEANUP(GeoKeeper *, geo_keeper_freep, geo_keeper_free)
 
 /*
- * Keeps the databases of config from now on, which must live as long. What was in use stays until they can be. 0 or -ENOMEM, and nothing has
- * changed.
+ * Keeps the databases of config from now on, which must live as long. What was in use stays until they can be. It
+ * needs no memory to do so: a reload goes back by it, and lets go of the other configuration.
  */
-int geo_keeper_reconfigure(GeoKeeper *keeper, const Config *config);
+void geo_keeper_reconfigure(GeoKeeper *keeper, const Config *config);
 
 /* After lookups: whether the image was lost. */
 void geo_keeper_check(GeoKeeper *keeper);

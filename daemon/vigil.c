@@ -135,6 +135,11 @@ void vigil_free(Vigil *vigil)
 	free(vigil);
 }
 
+void vigil_name(Vigil *vigil, const char *const *paths)
+{
+	memcpy(vigil->paths, paths, vigil->count * sizeof(*paths));
+}
+
 unsigned vigil_take_changes(Vigil *vigil, unsigned *ret_written)
 {
 	unsigned changed = 0;

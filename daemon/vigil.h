@@ -21,6 +21,9 @@ int vigil_new(Loop *loop, const char *const *paths, unsigned count, LoopFunction
 void vigil_free(Vigil *vigil);
 DEFINE_CLEANUP(Vigil *, vigil_freep, vigil_free)
 
+/* From the next look on the files are those, as many as before; the paths are borrowed as those of before. */
+void vigil_name(Vigil *vigil, const char *const *paths);
+
 /*
  * The files that are not as they were when this was called last: bit 0 is the first one. Those of them that are the same file with other
  * content, not another one in its place, are in *ret_written.
