@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=120
+# run: timeout=420
 # setup, talked to through a terminal, in a box of its own: inside/setup.sh is the test.
 # shellcheck disable=SC2034  # outside.sh reads it
 installed=yes
