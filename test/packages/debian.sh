@@ -93,8 +93,8 @@ package_test() { # SUITE
 		tap_pass "it builds in $seconds s; $(grep -oE '^(Ok|Skipped): +[0-9]+' "$WORK/stderr" | tr -s ' \n' ' ')"
 	else
 		tap_fail "it builds"
-		grep -E '^(not ok|Bail out)|\b([Ee]rror|FAILED|ERROR|TIMEOUT)\b' "$WORK/stderr" | tail -n 40 | tap_note
-		tail -n 20 "$WORK/stderr" | tap_note
+		grep -E '^(not ok|Bail out)|\b([Ee]rror|FAILED|ERROR|TIMEOUT)\b' "$WORK/stderr" | grep -v '^\[' | tail -n 40 | tap_note
+		grep -v '^\[' "$WORK/stderr" | tail -n 20 | tap_note
 		return 1
 	fi
 	deb=$(cat "$WORK/stdout")
