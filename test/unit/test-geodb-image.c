@@ -704,6 +704,8 @@ static void test_changing(void)
 			refused++;
 			continue;
 		}
+		if (r)
+			tap_note("%s (%d)", why.text, r);
 		MUST(!r);
 		read++;
 		source = geodb_source(db, GEO_COUNTRY);
