@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/daemon.h"
 
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "build-config.h"
 #include "daemon/command.h"
@@ -8,6 +9,7 @@
 #include "daemon/dns-counts.h"
 #include "daemon/failures.h"
 #include "daemon/geo-keeper.h"
+#include "daemon/handover.h"
 #include "daemon/log.h"
 #include "daemon/logs.h"
 #include "daemon/loop.h"
@@ -21,9 +23,7 @@
 #include "daemon/warnings.h"
 
 #include <signal.h>
-#include <sys/resource.h>
 
-#define OPEN_FILES_MAX 65536
 #define STOP_DEADLINE_MS 10000
 #define STOP_LONGEST_MS 60000   /* that, the end of jobs and a slow disk */
 #define START_LONGEST_MS 120000 /* of one step of a start: databases without an image, many logs */
@@ -38,6 +38,8 @@ typedef struct Daemon {
 	uint64_t tick_ms; /* how soon it ticks; 0: not yet */
 	LoopTimer *tick_timer, *stop_timer, *reopen_timer;
 	Reload reload;
+	Handover *handover; /* a reload's, between reading and applying it; NULL: not the service */
+	bool reload_again;  /* SIGHUP came meanwhile */
 	Resolver *resolver; /* NULL: lookups are off, and not the service */
 	GeoDb *geodb;
 	GeoKeeper *geo_keeper; /* NULL: not the service */
@@ -50,7 +52,6 @@ typedef struct Daemon {
 	Timetable *timetable; /* likewise */
 	int64_t started_us, stopped_us;
 	DnsCounts dns_counts;
-	Status totals; /* the numbers of the last session that knew them */
 
 	bool stopping;     /* a signal came: nothing is read any more */
 	bool ready;        /* systemd was told */
@@ -60,46 +61,12 @@ typedef struct Daemon {
 
 /* ---- what people and programs are told ------------------------------------------------------ */
 
-static void check_resolver(Daemon *daemon)
-{
-	RdnsCounts counts;
-
-	if (!daemon->resolver)
-		return;
-	rdns_counts(resolver_rdns(daemon->resolver), &counts);
-	if (counts.resolver_dead)
-		warnings_raise(daemon->warnings, LOG_LEVEL_WARNING, "resolver", loop_wall_us(),
-			"no name server answers; addresses are given Timeout at once until one "
-			"does");
-	else
-		warnings_clear(daemon->warnings, "resolver", "name servers answer again");
-}
-
-/* A session that can't be opened knows nothing; what was counted before stands. */
-static void keep_totals(Daemon *daemon, Status *status)
-{
-	if (status->committed_us) {
-		daemon->totals = (Status){
-			.committed_us = status->committed_us,
-			.rows = status->rows,
-			.gone = status_sum(status),
-			.committed = status->committed,
-			.committed_rows = status->committed_rows,
-		};
-		return;
-	}
-	status->committed_us = daemon->totals.committed_us;
-	status->rows = daemon->totals.rows;
-	status->gone = daemon->totals.gone;
-	status->committed = daemon->totals.committed;
-	status->committed_rows = daemon->totals.committed_rows;
-}
-
 static void fill_status(void *userdata, Status *status)
 {
 	Daemon *daemon = userdata;
 
-	check_resolver(daemon);
+	if (daemon->resolver)
+		resolver_check(daemon->resolver, daemon->warnings);
 	status->version = MLS_VERSION;
 	status->pid = getpid();
 	status->started_us = daemon->started_us;
@@ -108,7 +75,6 @@ static void fill_status(void *userdata, Status *status)
 	reload_status(&daemon->reload, status);
 	if (daemon->session)
 		session_status(daemon->session, status);
-	keep_totals(daemon, status);
 	dns_counts_status(&daemon->dns_counts,
 		daemon->resolver ? resolver_rdns(daemon->resolver) : NULL,
 		daemon->config->dns.enabled && !daemon->options.no_dns, status);
@@ -137,7 +103,10 @@ static void finish(Daemon *daemon, int exit_status)
 
 static void on_ended(void *userdata, int exit_status)
 {
-	finish(userdata, exit_status);
+	Daemon *daemon = userdata;
+
+	if (exit_status || !handover_ended(daemon->handover))
+		finish(daemon, exit_status);
 }
 
 /* Starts the jobs that are due, and sets when to tick next: sooner when one is due then. */
@@ -219,10 +188,12 @@ static void on_broken(void *userdata, const char *why)
 {
 	Daemon *daemon = userdata;
 
-	if (daemon->stopping)
+	if (daemon->stopping) {
 		give_up(daemon, why);
-	else
-		reopen_later(daemon, why);
+		return;
+	}
+	reopen_later(daemon, why);
+	(void)handover_ended(daemon->handover);
 }
 
 static void on_answered(void *userdata)
@@ -255,6 +226,7 @@ static void on_stop_deadline(void *userdata)
 static void on_signal(void *userdata, int signal)
 {
 	Daemon *daemon = userdata;
+	bool ended;
 
 	if (daemon->stopping) {
 		/* Without a session it has ended by the signal before. */
@@ -267,11 +239,16 @@ static void on_signal(void *userdata, int signal)
 	notify_stopping();
 	notify_extend(STOP_LONGEST_MS);
 	daemon->stopping = true;
+	ended = handover_cancel(daemon->handover);
 	status_changed(daemon);
 	if (daemon->timetable)
 		timetable_end(daemon->timetable);
 	if (daemon->broken) {
 		give_up(daemon, strbuf_text(&daemon->trouble));
+		return;
+	}
+	if (ended) {
+		finish(daemon, 0);
 		return;
 	}
 	/* What waits has its own deadline; this is for the case that the disk is full as well. */
@@ -505,49 +482,80 @@ static const ReloadStep reload_steps[] = {
 	{"schedule", apply_timetable},
 };
 
-static void on_hangup(void *userdata, int signal)
-{
-	Daemon *daemon = userdata;
+static void begin_reload(Daemon *daemon);
 
-	if (daemon->stopping) {
-		log_info("%s: nothing is reloaded any more", strsignal(signal));
-		return;
-	}
-	notify_reloading();
-	notify_extend(START_LONGEST_MS);
-	(void)reload_run(&daemon->reload, reload_steps, ARRAY_SIZE(reload_steps), daemon,
-		&daemon->config, daemon->warnings);
+static void end_reload(Daemon *daemon)
+{
 	failures_look(daemon->config->paths.state_dir, daemon->warnings);
 	status_changed(daemon);
 	set_tick(daemon);
+	if (daemon->reload_again) {
+		daemon->reload_again = false;
+		begin_reload(daemon);
+		return;
+	}
 	/* Before that it is a start, which the first round ends. */
 	if (daemon->ready)
 		notify_ready();
 }
 
-/* ---- start ---------------------------------------------------------------------------------- */
-
-/* One for each log: as many as the system lets. */
-static void raise_open_files(void)
+static void apply_reload(void *userdata)
 {
-	struct rlimit limit;
+	Daemon *daemon = userdata;
+	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
+	int r = reload_apply(&daemon->reload, reload_steps, ARRAY_SIZE(reload_steps), daemon,
+		&daemon->config, daemon->warnings);
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	/* It did not come to the session, which has ended all the same. */
+	if (r && daemon->session && session_is_draining(daemon->session) &&
+		apply_session(daemon, daemon->config, &why))
+		log_error("%s", strbuf_text(&why));
+	end_reload(daemon);
+}
+
+/*
+ * What waits for a name is read again by the next session, which has its files. Where the session has gone on to the file
+ * after it, that may not be there any more: then what waits comes to its row first.
+ */
+static void begin_reload(Daemon *daemon)
+{
+	notify_reloading();
+	notify_extend(START_LONGEST_MS);
+	if (reload_read(&daemon->reload, daemon->config, daemon->warnings)) {
+		end_reload(daemon);
 		return;
-	limit.rlim_cur = MAX(limit.rlim_cur, MIN(limit.rlim_max, (rlim_t)OPEN_FILES_MAX));
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (daemon->broken || !session_must_drain(daemon->session)) {
+		apply_reload(daemon);
+		return;
+	}
+	handover_begin(daemon->handover);
+	session_drain(daemon->session);
 }
 
-/* They were kept back until the loop could take them. */
-static int accept_hangups(void)
+static void hurry_session(void *userdata)
 {
-	sigset_t hangup;
-	int r = notify_hangups();
+	Daemon *daemon = userdata;
 
-	sigemptyset(&hangup);
-	sigaddset(&hangup, SIGHUP);
-	return r < 0 || !sigprocmask(SIG_UNBLOCK, &hangup, NULL) ? r : -errno;
+	log_warning("the reload waits no longer for the names of %zu failed logins: their status "
+		    "is Timeout",
+		session_waiting(daemon->session));
+	session_hurry(daemon->session);
 }
+
+static void on_hangup(void *userdata, int signal)
+{
+	Daemon *daemon = userdata;
+
+	if (daemon->stopping)
+		log_info("%s: nothing is reloaded any more", strsignal(signal));
+	else if (handover_goes_on(daemon->handover))
+		daemon->reload_again = true;
+	else
+		begin_reload(daemon);
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static int open_loop(Daemon *daemon)
 {
@@ -567,6 +575,7 @@ static int open_loop(Daemon *daemon)
 		{SIGINT, on_signal},
 		{SIGHUP, daemon->options.follow ? on_hangup : on_signal},
 	};
+	const HandoverCallbacks handover = {hurry_session, apply_reload, daemon};
 	int r = loop_new(&daemon->loop);
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers) && !r; i++)
@@ -574,7 +583,10 @@ static int open_loop(Daemon *daemon)
 	for (size_t i = 0; i < ARRAY_SIZE(signals) && !r; i++)
 		r = loop_signal(daemon->loop, signals[i].signal, signals[i].function, daemon);
 	if (!r && daemon->options.follow)
-		r = accept_hangups();
+		r = handover_new(daemon->loop, &handover, &daemon->handover);
+	/* They were kept back until loop_signal() could take them. */
+	if (!r && daemon->options.follow)
+		r = notify_hangups();
 	if (!r && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		r = -errno;
 	if (r < 0)
@@ -613,7 +625,8 @@ static int start(Daemon *daemon)
 	_cleanup_strbuf_ StrBuf why = STRBUF_INIT;
 	int r;
 
-	raise_open_files();
+	/* One for each log. */
+	file_raise_open_max();
 	r = open_loop(daemon);
 	if (!r)
 		r = open_status(daemon);
@@ -654,6 +667,7 @@ static void stop(Daemon *daemon)
 	loop_timer_free(daemon->tick_timer);
 	loop_timer_free(daemon->stop_timer);
 	loop_timer_free(daemon->reopen_timer);
+	handover_free(daemon->handover);
 	loop_free(daemon->loop);
 	config_free(daemon->config);
 }

@@ -163,6 +163,7 @@ static void on_signal(struct ev_loop *ev, ev_signal *signal, int events)
 int loop_signal(Loop *loop, int signal, LoopSignalFunction function, void *userdata)
 {
 	SignalWatcher *watcher = calloc(1, sizeof(*watcher));
+	sigset_t set;
 
 	if (!watcher)
 		return -ENOMEM;
@@ -172,7 +173,9 @@ int loop_signal(Loop *loop, int signal, LoopSignalFunction function, void *userd
 	loop->signals = watcher;
 	ev_signal_init(&watcher->signal, on_signal, signal);
 	ev_signal_start(loop->ev, &watcher->signal);
-	return 0;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	return sigprocmask(SIG_UNBLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)

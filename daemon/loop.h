@@ -31,7 +31,7 @@ void loop_stop(Loop *loop);
 /* Watches fd for events (0: no longer). 0 or -ENOMEM. A descriptor has one watcher. */
 int loop_watch(Loop *loop, int fd, unsigned events, LoopFdFunction function, void *userdata);
 
-/* Calls back when the signal arrives, from the loop, not from the handler. 0 or -ENOMEM. */
+/* Calls back when the signal arrives, from the loop, not from the handler; it is no longer blocked. 0 or -ENOMEM. */
 int loop_signal(Loop *loop, int signal, LoopSignalFunction function, void *userdata);
 
 /* A timer that is not set. 0 or -ENOMEM. */

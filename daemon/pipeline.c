@@ -57,6 +57,7 @@ struct Pipeline {
 	size_t text_head, text_tail;
 	LocalZone zone;
 	uint64_t rows;
+	bool hurries;  /* no name is waited for any more */
 	Events events; /* of rows in the output */
 };
 
@@ -145,6 +146,11 @@ static size_t reserve_text(const Pipeline *pipeline, size_t len)
 		return len < head ? 0 : SIZE_MAX;
 	}
 	return head - tail > len ? tail : SIZE_MAX;
+}
+
+size_t pipeline_log_waiting(const Pipeline *pipeline, size_t log)
+{
+	return pipeline->logs[log].waiting;
 }
 
 bool pipeline_has_room(const Pipeline *pipeline)
@@ -345,6 +351,8 @@ static int append_rows(Pipeline *pipeline, Entry *entry)
 	Row row = {0};
 	int r;
 
+	if (status == RDNS_PENDING)
+		status = RDNS_TIMEOUT;
 	if (entry->has_server)
 		row.field[COLUMN_SERVER] = (Span){text, entry->server_len};
 	if (entry->has_user)
@@ -399,13 +407,19 @@ static void pop(Pipeline *pipeline)
 	pipeline->text_head = pipeline->count ? entry_at(pipeline, 0)->text : 0;
 }
 
+void pipeline_hurry(Pipeline *pipeline)
+{
+	pipeline->hurries = true;
+}
+
 int pipeline_write(Pipeline *pipeline)
 {
 	while (pipeline->count) {
 		Entry *entry = entry_at(pipeline, 0);
 		int r;
 
-		if (entry->name && rdns_entry_status(entry->name) == RDNS_PENDING)
+		if (!pipeline->hurries && entry->name &&
+			rdns_entry_status(entry->name) == RDNS_PENDING)
 			break;
 		r = append_rows(pipeline, entry);
 		if (r < 0)

@@ -60,9 +60,13 @@ int pipeline_write(Pipeline *pipeline);
 /* The output was written: its failed logins are told in the program's log, where that is wanted (daemon/events.h). */
 void pipeline_written(Pipeline *pipeline, int64_t wall_us);
 
+/* From now on nothing waits for a name: who has none yet gets the status Timeout. */
+void pipeline_hurry(Pipeline *pipeline);
+
 /* Nothing waits for a name. */
 bool pipeline_empty(const Pipeline *pipeline);
 size_t pipeline_waiting(const Pipeline *pipeline);
+size_t pipeline_log_waiting(const Pipeline *pipeline, size_t log);
 
 /* Whether another failure would fit. */
 bool pipeline_has_room(const Pipeline *pipeline);

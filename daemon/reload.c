@@ -20,6 +20,7 @@ void reload_init(Reload *reload, const char *path)
 
 void reload_done(Reload *reload)
 {
+	config_free(reload->next);
 	free(reload->error);
 }
 
@@ -157,17 +158,36 @@ static void say_failed(Reload *reload, const Config *config, int error, const St
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-int reload_run(Reload *reload, const ReloadStep *steps, size_t step_count, void *userdata,
-	Config **config, Warnings *warnings)
+static void end(Reload *reload)
+{
+	reload->generation++;
+	reload->over_us = loop_wall_us();
+}
+
+int reload_read(Reload *reload, const Config *config, Warnings *warnings)
 {
 	_cleanup_(config_freep) Config *next = NULL;
 	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, why = STRBUF_INIT;
-	int r = read_config(reload, *config, &next, &errors);
+	int r = read_config(reload, config, &next, &errors);
 
-	if (!r)
-		r = apply(steps, step_count, userdata, *config, next, &why);
-	reload->generation++;
-	reload->over_us = loop_wall_us();
+	if (r) {
+		end(reload);
+		say_failed(reload, config, r, &errors, &why, warnings);
+		return r;
+	}
+	config_free(reload->next);
+	reload->next = TAKE(next);
+	return 0;
+}
+
+int reload_apply(Reload *reload, const ReloadStep *steps, size_t step_count, void *userdata,
+	Config **config, Warnings *warnings)
+{
+	_cleanup_(config_freep) Config *next = TAKE(reload->next);
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, why = STRBUF_INIT;
+	int r = apply(steps, step_count, userdata, *config, next, &why);
+
+	end(reload);
 	if (r) {
 		say_failed(reload, *config, r, &errors, &why, warnings);
 		return r;

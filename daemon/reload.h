@@ -27,6 +27,7 @@ typedef struct Reload {
 	int64_t over_us;   /* when the last was over; 0: there was none */
 	int64_t failed_us; /* since when it fails; 0: it does not */
 	char *error;       /* then: the first mistake, or NULL without memory */
+	Config *next;      /* that was read and waits to be applied */
 } Reload;
 
 /* path of config_load(), borrowed. */
@@ -34,10 +35,16 @@ void reload_init(Reload *reload, const char *path);
 void reload_done(Reload *reload);
 
 /*
- * Puts in force, by the steps in their order, what the file says now: then *config is that, and what it was before is freed. 0, or not,
+ * Reads what the file says now, and checks whether that can come after config: then it is next. 0, or not, which is over with that
+ * and said in the program's log.
+ */
+int reload_read(Reload *reload, const Config *config, Warnings *warnings);
+
+/*
+ * Puts that in force, by the steps in their order: then *config is that, and what it was before is freed. 0, or not,
  * and nothing has changed; both is said in the program's log.
  */
-int reload_run(Reload *reload, const ReloadStep *steps, size_t step_count, void *userdata,
+int reload_apply(Reload *reload, const ReloadStep *steps, size_t step_count, void *userdata,
 	Config **config, Warnings *warnings);
 
 /* What status says of it; the text is borrowed. */

@@ -11,6 +11,19 @@ struct Resolver {
 	void *userdata;
 };
 
+void resolver_check(const Resolver *resolver, Warnings *warnings)
+{
+	RdnsCounts counts;
+
+	rdns_counts(resolver->rdns, &counts);
+	if (counts.resolver_dead)
+		warnings_raise(warnings, LOG_LEVEL_WARNING, "resolver", loop_wall_us(),
+			"no name server answers; addresses are given Timeout at once until one "
+			"does");
+	else
+		warnings_clear(warnings, "resolver", "name servers answer again");
+}
+
 void resolver_rearm(Resolver *resolver)
 {
 	loop_timer_set(resolver->timer, rdns_timeout(resolver->rdns, loop_now_ms()));

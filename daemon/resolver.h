@@ -5,6 +5,7 @@
 
 #include "daemon/config.h"
 #include "daemon/loop.h"
+#include "daemon/warnings.h"
 #include "enrich/rdns.h"
 
 typedef struct Resolver Resolver;
@@ -27,6 +28,9 @@ int resolver_reconfigure(Resolver *resolver, const Config *config, Why *ret_why)
 
 /* For lookups. Borrowed. */
 Rdns *resolver_rdns(const Resolver *resolver);
+
+/* Raises or ends the warning that no name server answers. */
+void resolver_check(const Resolver *resolver, Warnings *warnings);
 
 /* After lookups: sets the timer anew. */
 void resolver_rearm(Resolver *resolver);

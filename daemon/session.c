@@ -461,11 +461,30 @@ unsigned session_poll_ms(const Session *session)
 	return session->sources ? sources_poll_ms(session->sources) : LOGS_POLL_MS;
 }
 
+bool session_must_drain(const Session *session)
+{
+	if (session->over || session->paused || !may_commit(session))
+		return false;
+	sources_save(session->sources);
+	return sources_have_left(session->sources);
+}
+
 void session_drain(Session *session)
 {
 	session->draining = true;
 	if (session->paused)
 		loop_timer_set(session->commit_timer, 0);
+	read_soon(session);
+}
+
+bool session_is_draining(const Session *session)
+{
+	return session->draining;
+}
+
+void session_hurry(Session *session)
+{
+	pipeline_hurry(session->pipeline);
 	read_soon(session);
 }
 

@@ -71,8 +71,15 @@ void session_look(Session *session);
 /* How soon it is to be looked at again. */
 unsigned session_poll_ms(const Session *session);
 
+/* Whether what waits for its row must not be given up: sources_have_left(). */
+bool session_must_drain(const Session *session);
+
 /* Reads no more, and has ended when all that was read is written and committed. */
 void session_drain(Session *session);
+bool session_is_draining(const Session *session);
+
+/* What still waits for its name waits no longer: its status is Timeout. */
+void session_hurry(Session *session);
 
 /*
  * The last commit of a session that has ended, or that shall wait no longer, with exit_status. The exit status that comes of it:

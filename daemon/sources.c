@@ -250,6 +250,19 @@ void sources_save(Sources *sources)
 			&sources->options.checkpoint->logs[sources->states[i]]);
 }
 
+bool sources_have_left(const Sources *sources)
+{
+	for (size_t i = 0; i < logs_count(sources->logs); i++) {
+		const LogState *state = &sources->options.checkpoint->logs[sources->states[i]];
+		const Tail *tail = source_tail(logs_source(sources->logs, i));
+
+		if (tail && pipeline_log_waiting(sources->options.pipeline, i) &&
+			(!state->has_position || !tail_holds(tail, &state->position)))
+			return true;
+	}
+	return false;
+}
+
 void sources_committed(Sources *sources)
 {
 	if (sources->options.options->files)

@@ -55,6 +55,12 @@ unsigned sources_poll_ms(const Sources *sources);
 /* Puts the places and counters of all logs into the checkpoint; when pipeline_can_save(). */
 void sources_save(Sources *sources);
 
+/*
+ * After that: whether something waits for its row that was read from a file which is not the open one of its log any more.
+ * Nobody may be able to read it again.
+ */
+bool sources_have_left(const Sources *sources);
+
 /* What was saved is on disk for certain. */
 void sources_committed(Sources *sources);
 

@@ -20,6 +20,7 @@ struct StatusKeeper {
 	StrBuf written; /* what the file says */
 	StrBuf said;    /* what systemd was told */
 	uint64_t written_ms;
+	Status totals; /* the numbers of the last session that knew them */
 };
 
 static void on_timer(void *userdata)
@@ -124,12 +125,35 @@ static void write_status(StatusKeeper *keeper, const Status *status)
 	text = STRBUF_INIT;
 }
 
+/* A session that can't be opened knows nothing; what was counted before stands. */
+static void keep_totals(StatusKeeper *keeper, Status *status)
+{
+	Status *totals = &keeper->totals;
+
+	if (status->committed_us) {
+		*totals = (Status){
+			.committed_us = status->committed_us,
+			.rows = status->rows,
+			.gone = status_sum(status),
+			.committed = status->committed,
+			.committed_rows = status->committed_rows,
+		};
+		return;
+	}
+	status->committed_us = totals->committed_us;
+	status->rows = totals->rows;
+	status->gone = totals->gone;
+	status->committed = totals->committed;
+	status->committed_rows = totals->committed_rows;
+}
+
 void status_keeper_write(StatusKeeper *keeper)
 {
 	_cleanup_status_ Status status = STATUS_INIT;
 
 	keeper->written_ms = loop_now_ms();
 	keeper->fill(keeper->userdata, &status);
+	keep_totals(keeper, &status);
 	tell(keeper, &status);
 	write_status(keeper, &status);
 	/* Last, as its counters must not be ahead of those that the next start finds in the status. */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 int file_write_full(int fd, const void *data, size_t len)
@@ -154,4 +155,14 @@ int file_replace(const char *path, const void *data, size_t len, mode_t mode)
 int file_replace_unsynced(const char *path, const void *data, size_t len, mode_t mode)
 {
 	return replace(path, data, len, mode, false);
+}
+
+void file_raise_open_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = MAX(limit.rlim_cur, MIN(limit.rlim_max, (rlim_t)FILE_OPEN_MAX));
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -27,6 +27,10 @@ int file_replace(const char *path, const void *data, size_t len, mode_t mode);
 /* The same without a sync, for what is made anew after a crash anyway. */
 int file_replace_unsynced(const char *path, const void *data, size_t len, mode_t mode);
 
+/* As many open files as the system lets, at most FILE_OPEN_MAX; fewer where it does not. */
+#define FILE_OPEN_MAX 65536
+void file_raise_open_max(void);
+
 /* fsync of the directory that holds path. 0 or -errno. */
 int file_sync_parent(const char *path);
 

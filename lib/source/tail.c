@@ -386,6 +386,13 @@ static void remember_finished(Tail *tail, const FileMark *mark)
 	tail->has_finished = true;
 }
 
+bool tail_holds(const Tail *tail, const FileMark *mark)
+{
+	/* It may have been cut and written anew. */
+	return tail->reader && !reader_compressed(tail->reader) && mark->device == tail->device &&
+	       mark->inode == tail->inode && !mark_compare_fd(mark, reader_fd(tail->reader));
+}
+
 bool tail_resume(Tail *tail, const Tail *former, int64_t now_us)
 {
 	const FileMark *mark = &tail->position;
@@ -395,12 +402,10 @@ bool tail_resume(Tail *tail, const Tail *former, int64_t now_us)
 		.offset = mark->offset};
 	int fd;
 
-	if (!tail->has_position || !former->reader || reader_compressed(former->reader) ||
-		mark->device != former->device || mark->inode != former->inode)
+	if (!tail->has_position || !tail_holds(former, mark))
 		return false;
-	/* It may have been cut and written anew. */
 	fd = reader_fd(former->reader);
-	if (mark_compare_fd(mark, fd) || match_read_before(fd, mark->offset, &place.before) < 0)
+	if (match_read_before(fd, mark->offset, &place.before) < 0)
 		return false;
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	place.path = strdup(former->file_path);

@@ -32,6 +32,9 @@ typedef struct TailCallbacks {
 int tail_new(const char *path, const LogState *state, int64_t seen_us,
 	const TailCallbacks *callbacks, Tail **ret_tail);
 
+/* Whether the place is one in the file that is open now, and not in one that was left. */
+bool tail_holds(const Tail *tail, const FileMark *mark);
+
 /*
  * For a tail that has read nothing yet: goes on at its place in the file that the one before it has open, if it is there. That file may
  * have been removed, or moved to where nobody looks, and its writer not have noticed. Whether it does.

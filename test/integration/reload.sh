@@ -226,11 +226,31 @@ wait_until 20 grep -q ',b6,' "$CSV"
 tap_is "$(users | grep -oE 'b[0-9] ' | tr -d '\n')" "b1 b2 b3 b4 b5 b6 " "a log that was removed, or moved away, is read to its end"
 tap_none "which is no loss" "$(grep 'is gone;' "$WORK/err")"
 
+# the same while a row of it waits for a name, and the next log is being read already
+configure "" "dns: { servers = \"$drop\"; timeout_ms = 30000; };"
+works "a name server that does not answer"
+waiting_is() { [ "$(field waiting)" = "$1" ]; }
+line c1 >>"$LOG"
+wait_until 10 waiting_is 1
+rm "$LOG"
+line c2 >"$LOG"
+wait_until 10 waiting_is 2
+configure "" "dns: { enabled = false; };"
+mark
+kill -HUP $pid
+tap_true "the reload waits for its name" wait_until 10 told '^RELOADING=1' && kill -HUP $pid
+reloads=$((reloads + 2))
+tap_true "but not for ever, and a signal meanwhile is another reload" wait_until 30 over
+tap_true "which it says" grep -q 'the reload waits no longer for the names of 2 failed logins' "$WORK/err"
+line c3 >>"$LOG"
+wait_until 20 grep -q ',c3,' "$CSV"
+tap_is "$(grep -oE ',c[0-9],.*' "$CSV" | cut -d, -f2,4 | tr '\n' ' ')" "c1,Timeout c2,Timeout c3,Off " \
+	"what was read of a log that is gone comes to its row before the reload"
+
 # what waits for a name is asked elsewhere after the reload
 configure "" "dns: { servers = \"$drop\"; timeout_ms = 30000; };"
 works "a name server that does not answer"
 line a2 >>"$LOG"
-waiting_is() { [ "$(field waiting)" = "$1" ]; }
 tap_true "a failed login waits" wait_until 10 waiting_is 1
 configure "" "dns: { enabled = false; };"
 works "no name server"

@@ -71,7 +71,10 @@ static void reloads(World *world, bool good, const char *calls, const char *why,
 	int r;
 
 	strbuf_reset(&world->calls);
-	r = reload_run(&world->reload, steps, STEPS, world, &world->config, world->warnings);
+	r = reload_read(&world->reload, world->config, world->warnings);
+	if (!r)
+		r = reload_apply(
+			&world->reload, steps, STEPS, world, &world->config, world->warnings);
 	reload_status(&world->reload, &status);
 	warning = warnings_text(world->warnings, "reload");
 	tap_ok(!r == good && (world->config != before) == good &&
@@ -129,6 +132,8 @@ int main(void)
 	reloads(&world, false, "", "conf: No such file or directory", "no file");
 	configure(4, "state", "");
 	reloads(&world, true, "0:4 1:4 2:4 ", NULL, "a good one ends it");
+	/* Broken off between the two. */
+	MUST(!reload_read(&world.reload, world.config, world.warnings));
 
 	strbuf_done(&world.calls);
 	reload_done(&world.reload);
