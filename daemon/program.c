@@ -68,7 +68,7 @@ static int start(
 	int r;
 
 	/* posix_spawn(3) takes what it does not change as what it may change. */
-	for (size_t i = 0; argv[i] && i < ARGUMENTS_MAX; i++)
+	for (size_t i = 0; i < ARGUMENTS_MAX && argv[i]; i++)
 		memcpy(&copy[i], &argv[i], sizeof(copy[i]));
 	r = posix_spawn_file_actions_init(&actions);
 	if (r)

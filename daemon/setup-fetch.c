@@ -85,7 +85,8 @@ int setup_fetch_apply(void *userdata, Why *ret_why)
 {
 	const Setup *setup = userdata;
 	const char *const argv[] = {setup->program, "update-db", NULL};
-	int r = program_run(argv, &(ProgramOptions){.mask = &setup->before});
+	const ProgramOptions options = {.mask = &setup->before};
+	int r = program_run(argv, &options);
 
 	if (interrupt_is_pending()) {
 		setup_fetch_undo(userdata);

@@ -192,6 +192,7 @@ static int apply_report(void *userdata, Why *ret_why)
 {
 	const Setup *setup = userdata;
 	const char *const argv[] = {setup->program, "report", "--send", NULL};
+	const ProgramOptions options = {.mask = &setup->before};
 	_cleanup_free_ char *status = file_join_dup(setup->config->paths.state_dir, "status");
 	uint64_t rows = UINT64_MAX;
 	int r;
@@ -200,7 +201,7 @@ static int apply_report(void *userdata, Why *ret_why)
 		return -ENOMEM;
 	for (int i = 0; i < SETTLE_S && !is_settled(status, &rows) && !interrupt_is_pending(); i++)
 		(void)poll(NULL, 0, 1000);
-	r = program_run(argv, &(ProgramOptions){.mask = &setup->before});
+	r = program_run(argv, &options);
 	if (r > 0)
 		why_set(ret_why, "the first report was not sent; 'maillogsentinel report --send' "
 				 "tries again");
