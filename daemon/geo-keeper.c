@@ -374,9 +374,9 @@ static void on_free(void *userdata)
 
 	geodb_free(TAKE(keeper->former));
 	count_step(keeper, start);
-	log_debug("databases: taken into use in %u steps of %" PRId64
-		  " us of processor time together, the longest took %" PRId64
-		  " us of it, and one %" PRId64 " us by the clock",
+	log_info("databases: taken into use in %u steps of %" PRId64
+		 " us of processor time together, the longest took %" PRId64
+		 " us of it, and one %" PRId64 " us by the clock",
 		keeper->steps, keeper->all_us, keeper->longest.processor_us,
 		keeper->longest.clock_us);
 	keeper->steps = 0;

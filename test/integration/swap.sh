@@ -21,7 +21,6 @@ schedule: { ip_update_schedule = ""; report_schedule = ""; };
 geolocation: { country_db_path = "$1/db/country.csv"; };
 ASN_ASO: { asn_db_path = "$1/db/asn.csv"; };
 dns: { enabled = false; };
-general: { log_level = "DEBUG"; };
 X2
 }
 
