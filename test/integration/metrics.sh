@@ -205,6 +205,6 @@ configure "$WORK/collector/metrics.txt"
 tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" check-config 2>&1 | head -n 1)" \
 	"$WORK/conf:5: metrics.textfile: wants a name such as maillogsentinel.prom; the collector reads only what ends in .prom" "another name is of no use"
 configure "$WORK/later/maillogsentinel.prom"
-tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" check-config 2>&1 | grep metrics)" \
+tap_is "$("$MLS_PROGRAM" -c "$WORK/conf" check-config 2>&1 | grep -F metrics.textfile)" \
 	"$WORK/conf:5: note: metrics.textfile: $WORK/later: is not there; nothing is written until it is" "a directory that may come"
 tap_done

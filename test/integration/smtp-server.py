@@ -73,6 +73,8 @@ class Connection:
             self.say("454 4.7.0 TLS not available")
         elif self.extra == "breaks":
             self.say("220 go on")
+            # not before the client has begun with it: that would be something else, "injects"
+            self.sock.recv(1)
             self.sock.sendall(b"this is no TLS\r\n")
             raise ConnectionError
         elif self.extra == "stalls":
