@@ -204,7 +204,7 @@ static void on_answered(void *userdata)
 		session_wake(daemon->session);
 }
 
-static void on_databases_changed(void *userdata)
+static void on_status(void *userdata)
 {
 	status_changed(userdata);
 }
@@ -284,8 +284,8 @@ static void on_tick(void *userdata)
 
 static int open_geodb(Daemon *daemon)
 {
-	const GeoKeeperOptions options = {daemon->loop, daemon->config, daemon->warnings,
-		&daemon->geodb, on_databases_changed, daemon};
+	const GeoKeeperOptions options = {
+		daemon->loop, daemon->config, daemon->warnings, &daemon->geodb, on_status, daemon};
 	Why why = {""};
 	int r;
 
@@ -323,7 +323,7 @@ static int open_session(
 	Daemon *daemon, const Config *config, const Session *former, StrBuf *ret_why)
 {
 	SessionCallbacks callbacks = {
-		on_round, on_committed, on_broken, on_ended, daemon, daemon->warnings};
+		on_round, on_committed, on_status, on_broken, on_ended, daemon, daemon->warnings};
 
 	return session_open(daemon->loop, config, &daemon->options, &callbacks, former,
 		&daemon->session, ret_why);

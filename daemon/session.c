@@ -121,6 +121,7 @@ static void pause_reading(Session *session, const char *what, int error)
 			strerror(-error));
 	session->paused = error;
 	loop_timer_set(session->commit_timer, RETRY_INTERVAL_MS);
+	session->callbacks.paused(session->callbacks.userdata);
 }
 
 /* Something failed that is needed to go on; nothing was lost by that. */

@@ -24,6 +24,8 @@ typedef struct SessionCallbacks {
 	void (*round)(void *userdata);
 	/* Rows and positions are on disk. */
 	void (*committed)(void *userdata);
+	/* Reading waits from now on, for a reason that was said. */
+	void (*paused)(void *userdata);
 	/* See above; why it is is in the text. Called once, from the loop. */
 	void (*broken)(void *userdata, const char *why);
 	/* Nothing is left to do, or it can't go on (logged already); then exit_status says so. Called once, from the loop. */
