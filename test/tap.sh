@@ -76,7 +76,7 @@ tap_true() { # TEXT COMMAND [ARG...]
 	else
 		tap_fail "$text"
 		tap_note "exit status $rc of: $*"
-		printf '%s' "$output" | head -n 60 | tap_note
+		head -n 60 <<<"$output" | tap_note
 		return 1
 	fi
 }

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: packages=systemd
 # Calendar expressions mean what systemd takes them for: a table of them and as many again by chance, in several time zones, from
-# just before clocks change and from other times; and what systemd refuses is refused. Left out is where systemd errs: a step without
-# an end that does not lead to the first of the next round (after *:0/7's 23:56 it goes on with 00:07), and days counted from the end of the
-# month in the hour that comes twice; what it gives up on as an "infinite loop" is passed over.
+# just before clocks change and from other times; and what systemd refuses is refused. Left out is where systemd errs: a step
+# without an end that does not lead to the first of the next round (after *:0/7's 23:56 it goes on with 00:07), days counted from
+# the end of the month in the hour that comes twice, and those that lead to a day that a zone left out (it takes the next one for
+# it); what it gives up on as an "infinite loop" is passed over.
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
 LIST=$(dirname "$MLS_PROGRAM")/../test/calspec-list
@@ -174,7 +175,8 @@ compare Australia/Lord_Howe "$(at Australia/Lord_Howe '2025-10-04 23:00:00')"
 compare Asia/Kolkata "$(at Asia/Kolkata '2025-10-25 12:00:00')"
 compare America/Santiago "$(at America/Santiago '2025-09-06 12:00:00')"
 compare America/Santiago "$(at America/Santiago '2025-04-05 12:00:00')"
-compare Pacific/Apia "$(at Pacific/Apia '2011-12-28 12:00:00')"
+# without the 30th
+compare Pacific/Apia "$(at Pacific/Apia '2011-12-28 12:00:00')" '~'
 compare Africa/Casablanca "$(at Africa/Casablanca '2025-02-22 12:00:00')"
 
 printf '%s\n' '' ' ' ' daily' 'daily ' >"$WORK/invalid"
