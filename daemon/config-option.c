@@ -14,6 +14,7 @@ const ConfigGroup config_groups[] = {
 	{"general", "The program's own log."},
 	{"dns", "Names of addresses, by reverse DNS."},
 	{"dns_cache", "The names that were asked for are remembered."},
+	{"database", "The database that the rows go to as well, for questions over years."},
 	{"schedule", "When the service does what is done from time to time."},
 	{"metrics", "What the service does, for Prometheus."},
 };
@@ -44,6 +45,10 @@ static const char *const report_when_empty[] = {
 	[REPORT_EMPTY_SKIP] = "skip",
 	NULL,
 };
+
+static const char *const database_types[] = {"sqlite", "postgresql", "mysql", NULL};
+
+static const char *const database_tls[] = {"off", "prefer", "require", "verify", NULL};
 
 #define FIELD(field) offsetof(Config, field)
 #define RELEASE_URL "https://github.com/sapics/ip-location-db/releases/download/"
@@ -164,6 +169,42 @@ const ConfigOption config_options[] = {
 		.max = 604800, .unit = "s",
 		.help = "How long an answer is remembered at most; less when its own TTL says so."},
 
+	{"database", "db_type", CONFIG_CHOICE, FIELD(database.db_type), "sqlite",
+		.choices = database_types,
+		.help = "What it is: \"sqlite\" (a file), \"postgresql\", or \"mysql\" (MariaDB, "
+			"too)."},
+	{"database", "db_path", CONFIG_PATH, FIELD(database.db_path), "", .may_be_empty = true,
+		.help = "File of SQLite's database; \"\" is maillogsentinel.sqlite in state_dir."},
+	{"database", "db_host", CONFIG_TEXT, FIELD(database.db_host), "",
+		.help = "Host of the server; \"\" is this one, by its socket."},
+	{"database", "db_port", CONFIG_NUMBER, FIELD(database.db_port), "0", .min = 0, .max = 65535,
+		.help = "Its port; 0 is the usual one."},
+	{"database", "db_socket", CONFIG_PATH, FIELD(database.db_socket), "", .may_be_empty = true,
+		.help = "Socket of the server, of PostgreSQL its directory; \"\" is the usual "
+			"one."},
+	{"database", "db_name", CONFIG_TEXT, FIELD(database.db_name), "maillogsentinel",
+		.help = "Name of the database on the server."},
+	{"database", "db_user", CONFIG_TEXT, FIELD(database.db_user), "",
+		.help = "User of the database; \"\" is called as the service's user."},
+	{"database", "db_password_file", CONFIG_PATH, FIELD(database.db_password_file), "",
+		.may_be_empty = true,
+		.help = "File that holds that user's password; \"\" is none."},
+	{"database", "db_tls", CONFIG_CHOICE, FIELD(database.db_tls), "prefer",
+		.choices = database_tls,
+		.help = "TLS to db_host: \"off\", \"prefer\", \"require\", or \"verify\" (with a "
+			"certificate that is good for db_host)."},
+	{"database", "db_ca_file", CONFIG_PATH, FIELD(database.db_ca_file), "",
+		.may_be_empty = true,
+		.help = "Certificates that \"verify\" trusts; \"\" are the system's."},
+	{"database", "table", CONFIG_SQL_NAME, FIELD(database.table), "failed_logins",
+		.help = "Name of the table, and what the names of the views begin with."},
+	{"database", "columns", CONFIG_COLUMNS, FIELD(database.columns), "",
+		.help = "Columns that are called otherwise there (\"user=login\") or left out "
+			"(\"user=\"), or a list of such."},
+	{"database", "sql_export_dir", CONFIG_PATH, FIELD(database.sql_export_dir), "",
+		.may_be_empty = true,
+		.help = "Directory of the files that sql-export writes; \"\" is sql in state_dir."},
+
 	{"schedule", "ip_update_schedule", CONFIG_SCHEDULE, FIELD(schedule.ip_update_schedule),
 		"weekly",
 		.help = "When the databases are fetched anew, such as \"weekly\" or \"Mon..Fri "
@@ -175,6 +216,13 @@ const ConfigOption config_options[] = {
 	{"schedule", "report_schedule", CONFIG_SCHEDULE, FIELD(schedule.report_schedule), "23:59",
 		.help = "When the report is sent, such as \"23:59\" or \"Mon..Fri 06:00\"; "
 			"\"off\" is never."},
+	{"schedule", "sql_export_schedule", CONFIG_SCHEDULE, FIELD(schedule.sql_export_schedule),
+		"",
+		.help = "When sql-export writes what is new, such as \"*:0/5\"; \"\" is never."},
+	{"schedule", "sql_import_schedule", CONFIG_SCHEDULE, FIELD(schedule.sql_import_schedule),
+		"",
+		.help = "When sql-import takes it into the database, such as \"*:0/5\"; \"\" is "
+			"never."},
 
 	{"metrics", "textfile", CONFIG_PATH, FIELD(metrics.textfile), "", .may_be_empty = true,
 		.help = "File with metrics for node_exporter's textfile collector, NAME.prom; "

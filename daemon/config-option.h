@@ -22,6 +22,8 @@ typedef enum ConfigType {
 	CONFIG_ADDRESS,   /* char *, of mail; "" is none */
 	CONFIG_ADDRESSES, /* char **, a string or a list of strings; "" and [] are none */
 	CONFIG_SMTP_URL,  /* char *, of a mail server */
+	CONFIG_SQL_NAME,  /* char *, of a table */
+	CONFIG_COLUMNS, /* char **, "COLUMN=NAME" or "COLUMN="; a string or a list of strings; "" and [] are none */
 	CONFIG_SCHEDULE,  /* char *, a calendar expression; "" and "off" are never */
 	CONFIG_LOG_LEVEL, /* int, a LogLevel */
 	CONFIG_CHOICE,    /* int, which of choices */

@@ -12,6 +12,7 @@
 #include "report/address.h"
 #include "report/letter.h"
 #include "report/transport.h"
+#include "store/columns.h"
 
 #define TEXT_MAX 500 /* bytes: more than that no header and no command takes */
 
@@ -39,6 +40,7 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	case CONFIG_ADDRESS:
 	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SQL_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: {
 		char **text = field_of(option, config);
@@ -49,7 +51,8 @@ void config_option_clear(const ConfigOption *option, Config *config)
 	}
 	case CONFIG_PATHS:
 	case CONFIG_URLS:
-	case CONFIG_ADDRESSES: {
+	case CONFIG_ADDRESSES:
+	case CONFIG_COLUMNS: {
 		char ***texts = field_of(option, config);
 
 		free_texts(*texts);
@@ -124,6 +127,8 @@ static int wants(const ConfigOption *option, Why *ret_why)
 		example = "https://example.org/db.csv";
 	if (option->type == CONFIG_ADDRESS || option->type == CONFIG_ADDRESSES)
 		example = "postmaster@example.org";
+	if (option->type == CONFIG_COLUMNS)
+		example = "user=login";
 
 	switch (option->type) {
 	case CONFIG_BOOL: why_set(ret_why, "wants true or false"); break;
@@ -164,12 +169,14 @@ static int wants(const ConfigOption *option, Why *ret_why)
 			example, example, example);
 		break;
 	case CONFIG_ADDRESSES:
+	case CONFIG_COLUMNS:
 		why_set(ret_why, "wants a string such as \"%s\" or a list of strings", example);
 		break;
 	case CONFIG_TEXT: why_set(ret_why, "wants a string, text in quotes"); break;
 	case CONFIG_ADDRESS:
 	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SQL_NAME:
 	case CONFIG_PATH: why_set(ret_why, "wants a string such as \"%s\"", example); break;
 	}
 	return -EINVAL;
@@ -343,6 +350,37 @@ static int check_smtp_url(const char *url, Why *ret_why)
 	return -EINVAL;
 }
 
+/* What needs no quotes, so that a person need not type them either. `name` is in `text`, for the message. */
+static int check_sql_name(const char *name, const char *text, Why *ret_why)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	if (!name[len] && len && len <= CONFIG_SQL_NAME_MAX && strspn(name, "0123456789") == 0 &&
+		strncmp(name, "sqlite_", 7) != 0)
+		return 0;
+	why_set(ret_why,
+		"\"%.200s\": a name in SQL has small letters, digits and _, at most %d, begins "
+		"with "
+		"no digit, and not with sqlite_",
+		text, CONFIG_SQL_NAME_MAX);
+	return -EINVAL;
+}
+
+static int check_column(const char *text, Why *ret_why)
+{
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; i < COLUMN_COUNT && text[len]; i++)
+		if (strlen(columns[i].name) == len && !strncmp(text, columns[i].name, len))
+			return text[len + 1] ? check_sql_name(text + len + 1, text, ret_why) : 0;
+	if (text[len])
+		why_set(ret_why, "\"%.200s\": the CSV has no column %.*s", text,
+			(int)MIN(len, (size_t)100), text);
+	else
+		why_set(ret_why, "\"%.200s\" is neither \"COLUMN=NAME\" nor \"COLUMN=\"", text);
+	return -EINVAL;
+}
+
 static int set_text(
 	const ConfigOption *option, Config *config, const ConfigValue *value, Why *ret_why)
 {
@@ -361,6 +399,8 @@ static int set_text(
 		r = check_smtp_url(text, ret_why);
 	else if (option->type == CONFIG_FILE_NAME)
 		r = check_file_name(text, ret_why);
+	else if (option->type == CONFIG_SQL_NAME)
+		r = check_sql_name(text, text, ret_why);
 	else if (option->type == CONFIG_SCHEDULE)
 		r = check_schedule(text, ret_why);
 	else if (option->type == CONFIG_PATH && (*text || !option->may_be_empty))
@@ -390,6 +430,8 @@ static int check_item(const ConfigOption *option, const char *text, Why *ret_why
 {
 	if (option->type == CONFIG_PATHS)
 		return check_path(text, ret_why);
+	if (option->type == CONFIG_COLUMNS)
+		return check_column(text, ret_why);
 	return (option->type == CONFIG_URLS ? check_url : check_mail_address)(text, ret_why);
 }
 
@@ -455,11 +497,13 @@ int config_option_set(
 	case CONFIG_CHOICE: return set_choice(option, config, value, ret_why);
 	case CONFIG_PATHS:
 	case CONFIG_URLS:
-	case CONFIG_ADDRESSES: return set_list(option, config, value, ret_why);
+	case CONFIG_ADDRESSES:
+	case CONFIG_COLUMNS: return set_list(option, config, value, ret_why);
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
 	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SQL_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: return set_text(option, config, value, ret_why);
 	}
@@ -545,11 +589,13 @@ void config_option_format(const ConfigOption *option, const Config *config, StrB
 	case CONFIG_ADDRESS:
 	case CONFIG_SMTP_URL:
 	case CONFIG_FILE_NAME:
+	case CONFIG_SQL_NAME:
 	case CONFIG_SCHEDULE:
 	case CONFIG_PATH: append_quoted(*(char *const *)field, sb); break;
 	case CONFIG_PATHS:
 	case CONFIG_URLS:
-	case CONFIG_ADDRESSES: append_list(*(char **const *)field, sb); break;
+	case CONFIG_ADDRESSES:
+	case CONFIG_COLUMNS: append_list(*(char **const *)field, sb); break;
 	}
 }
 

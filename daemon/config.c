@@ -10,6 +10,7 @@
 #include "daemon/config-option.h"
 #include "daemon/config-scan.h"
 #include "enrich/rdns.h"
+#include "store/columns.h"
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20) /* bytes; a real one has 5 KiB */
 #define LIST_MAX 256                      /* texts in a list */
@@ -231,6 +232,70 @@ static void check_metrics(Reader *reader)
 			"collector reads only what ends in .prom");
 }
 
+void config_sql_columns(const Config *config, const char **ret_names)
+{
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		ret_names[i] = columns[i].sql_name;
+	for (char **text = config->database.columns; *text; text++)
+		for (size_t i = 0; i < COLUMN_COUNT; i++) {
+			size_t len = strlen(columns[i].name);
+
+			if (!strncmp(*text, columns[i].name, len) && (*text)[len] == '=')
+				ret_names[i] = (*text)[len + 1] ? *text + len + 1 : NULL;
+		}
+}
+
+static void add_to_database(Reader *reader, const char *key, const char *why)
+{
+	config_mistakes_add(&reader->mistakes,
+		line_of_option(reader, config_option_find("database", key, NULL)),
+		"database.%s: %s", key, why);
+}
+
+/* Each column of the table has a name of its own, and each of the CSV is spoken of once. */
+static void check_columns(Reader *reader)
+{
+	static const char *const key_columns[] = {"instance", "csv", "byte_offset"};
+	const char *names[COLUMN_COUNT];
+	char why[128];
+
+	for (char **text = reader->config->database.columns; *text; text++)
+		for (char **other = reader->config->database.columns; other < text; other++) {
+			size_t len = strcspn(*text, "=") + 1;
+
+			if (strncmp(*text, *other, len) != 0)
+				continue;
+			(void)snprintf(
+				why, sizeof(why), "%.*s is there twice", (int)len - 1, *text);
+			add_to_database(reader, "columns", why);
+		}
+	config_sql_columns(reader->config, names);
+	for (size_t i = 0; i < COLUMN_COUNT; i++) {
+		bool taken = false;
+
+		for (size_t j = 0; names[i] && j < i && !taken; j++)
+			taken = names[j] && !strcmp(names[i], names[j]);
+		for (size_t j = 0; names[i] && j < ARRAY_SIZE(key_columns) && !taken; j++)
+			taken = !strcmp(names[i], key_columns[j]);
+		if (!taken)
+			continue;
+		(void)snprintf(why, sizeof(why), "%s would be called %s, as another column is",
+			columns[i].name, names[i]);
+		add_to_database(reader, "columns", why);
+	}
+}
+
+static void check_database(Reader *reader)
+{
+	const Config *config = reader->config;
+
+	if (*config->database.db_host && *config->database.db_socket)
+		add_to_database(reader, "db_socket", "is of no use with database.db_host");
+	if (!*config->database.db_name)
+		add_to_database(reader, "db_name", "is empty");
+	check_columns(reader);
+}
+
 /* One of the two databases, and the options that say where it is. */
 typedef struct Database {
 	const char *group, *url_key, *checksum_key;
@@ -310,6 +375,31 @@ static int complete_databases(Reader *reader)
 	return r;
 }
 
+/* "" stands for `name` in state_dir. 0 or -ENOMEM. */
+static int complete_path(const Config *config, const char *name, char **path)
+{
+	char *full;
+
+	if (**path)
+		return 0;
+	full = file_join_dup(config->paths.state_dir, name);
+	if (!full)
+		return -ENOMEM;
+	free(*path);
+	*path = full;
+	return 0;
+}
+
+static int complete_paths(Reader *reader)
+{
+	Config *config = reader->config;
+	int r = complete_databases(reader);
+
+	if (!r)
+		r = complete_path(config, "maillogsentinel.sqlite", &config->database.db_path);
+	return r ? r : complete_path(config, "sql", &config->database.sql_export_dir);
+}
+
 static int config_new(Config **ret_config)
 {
 	_cleanup_(config_freep) Config *config = calloc(1, sizeof(*config));
@@ -378,7 +468,8 @@ static int load(const char *path, Config **ret_config, StrBuf *ret_errors)
 		check_dns(&reader);
 		check_report(&reader);
 		check_metrics(&reader);
-		r = complete_databases(&reader);
+		check_database(&reader);
+		r = complete_paths(&reader);
 	}
 	if (!r)
 		r = reader.mistakes.error;

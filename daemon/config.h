@@ -81,9 +81,24 @@ typedef struct Config {
 		unsigned ttl_seconds;
 	} dns_cache;
 	struct {
+		int db_type;   /* 0 sqlite, 1 postgresql, 2 mysql */
+		char *db_path; /* absolute after loading: default state_dir/maillogsentinel.sqlite */
+		char *db_host;    /* "": this one, by a socket */
+		unsigned db_port; /* 0: the usual one */
+		char *db_socket;  /* "": the usual one */
+		char *db_name;
+		char *db_user;          /* "": as the process's */
+		char *db_password_file; /* "" is none */
+		int db_tls;             /* 0 off, 1 prefer, 2 require, 3 verify */
+		char *db_ca_file;       /* "" is the system's */
+		char *table;            /* CONFIG_SQL_NAME_MAX */
+		char **columns;         /* NULL-terminated, of config_sql_columns() */
+		char *sql_export_dir;   /* absolute after loading: default state_dir/sql */
+	} database;
+	struct {
 		char *ip_update_schedule; /* of base/calspec.h; "" and "off" are never */
 		uint64_t ip_update_random_delay_ms;
-		char *report_schedule;
+		char *report_schedule, *sql_export_schedule, *sql_import_schedule;
 	} schedule;
 	struct {
 		char *textfile; /* "" is none */
@@ -130,6 +145,15 @@ void config_dump(const Config *config, StrBuf *sb);
 
 /* The full path of the CSV, heap memory; NULL when out of memory. */
 char *config_csv_path_dup(const Config *config);
+
+/* The longest name in SQL, of small letters, digits and _. */
+#define CONFIG_SQL_NAME_MAX 40
+
+/*
+ * What the columns are called in the database, by Column of store/columns.h: COLUMN_COUNT names, borrowed from config or static; NULL: it
+ * is left out.
+ */
+void config_sql_columns(const Config *config, const char **ret_names);
 
 /* The full path of the image of the databases, heap memory; NULL when out of memory. */
 char *config_image_path_dup(const Config *config);

@@ -24,6 +24,7 @@ typedef enum Column {
 typedef struct ColumnInfo {
 	const char *name;          /* "reverse_dns_status" */
 	const char *journal_field; /* "MLS_REVERSE_DNS_STATUS" */
+	const char *sql_name;      /* unless the configuration renames it */
 	const char
 		*placeholder; /* what stands for a missing value, NULL when it is never missing */
 	bool always_quoted;

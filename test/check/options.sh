@@ -95,11 +95,11 @@ tap_none "the manual has every option of the configuration" \
 	"$(differences "$CONF_MANUAL" options "$(cut -d'|' -f1 <<<"$conf_manual")" "$(cut -d'|' -f1 <<<"$keys")")"
 tap_none "with its type, its range and its default" "$(while IFS='|' read -r key value comment; do
 	IFS='|' read -r _ type fallback text <<<"$(grep -F "$key|" <<<"$conf_manual")"
-	[[ $key != *_db_path ]] || value='""' # which the dump completes
+	[[ $key != *_db_path && $key != database.db_path && $key != database.sql_export_dir ]] || value='""' # which the dump completes
 	case $value in
 	true | false) types='truth' ;;
 	[0-9]*) types='number' ;;
-	*) types='text size duration path paths urls address addresses schedule' ;;
+	*) types='text size duration path paths urls address addresses name columns schedule' ;;
 	esac
 	[[ " $types " == *" $type "* ]] || echo "$CONF_MANUAL: $key: is no $type"
 	[ "$fallback" = "${value//\"/}" ] || echo "$CONF_MANUAL: $key: default '$fallback' instead of $value"
@@ -116,6 +116,6 @@ tap_none "none of them in force" "$(grep -nE $'^\t[a-z]' "$CONF" | sed "s^..*^$C
 # behind the lines that explain the file
 sed -E '1,/^$/d; s/^\t#([a-z_]+ = )/\t\1/' "$CONF" >"$WORK/conf"
 tap_none "with the values and the comments of check-config --dump" \
-	"$(diff <(sed -E 's/^(\t[a-z]+_db_path = ).*/\1"";/' <<<"$dump") "$WORK/conf" | sed -n "s^[<>].*^$CONF: &^p")"
+	"$(diff <(sed -E 's/^(\t([a-z]+_db_path|db_path|sql_export_dir) = ).*/\1"";/' <<<"$dump") "$WORK/conf" | sed -n "s^[<>].*^$CONF: &^p")"
 tap_is "$(program -c "$WORK/conf" check-config --dump)" "$dump" "which are the defaults"
 tap_done

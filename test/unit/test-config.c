@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "daemon/config-option.h"
 #include "daemon/log.h"
+#include "store/columns.h"
 #include "tap.h"
 
 static char dir[256];
@@ -225,6 +226,43 @@ static const struct {
 		"must be "
 		"absolute"},
 
+	/* The database */
+	{"no names in SQL",
+		"database: { table = \"Logins\";\ncolumns = [ \"user=\\\"x\", \"ip=9\" ]; };",
+		"1: database.table: \"Logins\": a name in SQL has small letters, digits and _, at "
+		"most 40, begins with no digit, and not with sqlite_\n"
+		"2: database.columns: \"user=\"x\": a name in SQL has small letters, digits and _, "
+		"at most 40, begins with no digit, and not with sqlite_"},
+	{"a table without a name", "database: { table = \"\"; };",
+		"1: database.table: \"\": a name in SQL has small letters, digits and _, at most "
+		"40, begins with no digit, and not with sqlite_"},
+	{"a table as SQLite's own", "database: { table = \"sqlite_x\"; };",
+		"1: database.table: \"sqlite_x\": a name in SQL has small letters, digits and _, "
+		"at most 40, begins with no digit, and not with sqlite_"},
+	{"a table whose name is long",
+		"database: { table = \"a234567890b234567890c234567890d2345678901\"; };",
+		"1: database.table: \"a234567890b234567890c234567890d2345678901\": a name in SQL "
+		"has small letters, digits and _, at most 40, begins with no digit, and not with "
+		"sqlite_"},
+	{"columns that there are not",
+		"database: {\ncolumns = [ \"ip=address\", \"byte_offset=\" ]; };",
+		"2: database.columns: \"byte_offset=\": the CSV has no column byte_offset"},
+	{"a column without a name", "database: { columns = [ \"ip=address\", \"user\" ]; };",
+		"1: database.columns: \"user\" is neither \"COLUMN=NAME\" nor \"COLUMN=\""},
+	{"a column twice", "database: {\n columns = [ \"ip=\", \"ip=address\" ]; };",
+		"2: database.columns: ip is there twice"},
+	{"a name twice", "database: {\n columns = [ \"user=ip\", \"aso=csv\" ]; };",
+		"2: database.columns: user would be called ip, as another column is\n"
+		"2: database.columns: aso would be called csv, as another column is"},
+	{"a name that is free", "database: { columns = [ \"ip=username\", \"user=ip\" ]; };", NULL},
+	{"a socket of another host",
+		"database: { db_host = \"h\";\ndb_socket = \"/s\"; db_name = \"\"; };",
+		"2: database.db_socket: is of no use with database.db_host\n"
+		"2: database.db_name: is empty"},
+	{"a database that there is not", "database: { db_type = \"mariadb\"; db_port = 65536; };",
+		"1: database.db_type: wants \"sqlite\", \"postgresql\" or \"mysql\"\n"
+		"1: database.db_port: wants a number from 0 to 65535"},
+
 	/* Form */
 	{"no value", "dns: {\ntries = ;\ntimeout_ms =\nenabled = true;\nmax_in_flight = };",
 		"2: dns.tries: has no value\n3: dns.timeout_ms: has no value\n"
@@ -376,7 +414,42 @@ static const struct {
 	{"geolocation", "country_db_url", "[ \"https://h/x\", \"file:///y\" ]",
 		"[ \"https://h/x\", \"file:///y\" ]"},
 	{"ASN_ASO", "asn_db_checksum_url", "\"\"", "\"\""},
+	{"database", "db_path", "\"\"", "\"/var/lib/maillogsentinel/maillogsentinel.sqlite\""},
+	{"database", "sql_export_dir", "\"\"", "\"/var/lib/maillogsentinel/sql\""},
+	{"database", "sql_export_dir", "\"/x/\"", "\"/x\""},
+	{"database", "table", "\"a234567890b234567890c234567890d234567890\"",
+		"\"a234567890b234567890c234567890d234567890\""},
+	{"database", "columns", "[]", "\"\""},
+	{"database", "columns", "\"user=\"", "\"user=\""},
+	{"database", "columns", "[ \"user=login\", \"aso=\" ]", "[ \"user=login\", \"aso=\" ]"},
 };
+
+/* What the columns are called in the database. */
+static void test_columns(void)
+{
+	static const struct {
+		const char *text, *names;
+	} rows[] = {
+		{"", "server date ip username hostname reverse_dns_status country_code asn aso"},
+		{"database: { columns = [ \"user=\", \"aso=_9\", \"server=user\" ]; };",
+			"user date ip - hostname reverse_dns_status country_code asn _9"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(config_freep) Config *config = NULL;
+		_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, got = STRBUF_INIT;
+		const char *names[COLUMN_COUNT];
+
+		if (!tap_ok(!load(rows[i].text, strlen(rows[i].text), &config, &errors),
+			    "columns of '%s'", rows[i].text))
+			continue;
+		config_sql_columns(config, names);
+		for (size_t j = 0; j < COLUMN_COUNT; j++)
+			strbuf_appendf(&got, "%s%s", j ? " " : "", names[j] ? names[j] : "-");
+		if (!tap_ok(!strcmp(strbuf_text(&got), rows[i].names), "are %s", rows[i].names))
+			tap_note("got %s", strbuf_text(&got));
+	}
+}
 
 /* Which URLs are left of the defaults. */
 static void test_urls(void)
@@ -885,6 +958,7 @@ int main(void)
 	test_texts();
 	test_values();
 	test_urls();
+	test_columns();
 	test_dump();
 	test_default_file();
 	test_files();
