@@ -4,8 +4,9 @@
 /*
  * A file that is mapped read-only and shared, without the danger that belongs to it: when somebody makes the file
  * shorter, touching what is gone raises SIGBUS. While there are mappings a handler puts zeros in the place of the
- * whole mapping, and the reader goes on. Who reads tells by a mark of his own at the end of the file that is not
- * zero: the kernel zeroes the rest of the last page that is left, without a signal. SIGBUS for any other reason is left to whoever handled it before.
+ * whole mapping, and the reader goes on. Who reads tells by a mark of his own at the end of the file whose very
+ * last byte is not zero: the kernel zeroes the rest of the last page that is left, without a signal. SIGBUS for any
+ * other reason is left to whoever handled it before.
  *
  * For one thread. At most MAPPINGS_MAX at a time, as the handler can look only into a table that is always there.
  */

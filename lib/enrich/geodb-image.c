@@ -3,6 +3,9 @@
 
 _Static_assert(sizeof(GeoPayload) == 16, "read as two words, and the same in every build");
 
+/* A bit in the first byte and one in the last: one of them is the file's last byte in any byte order. */
+#define GEO_SEAL_ENDS 0x0100000000000001ULL
+
 const char *geo_image_wrong(const GeoImage *header, uint64_t size)
 {
 	const uint64_t end = size - sizeof(uint64_t);
@@ -23,5 +26,5 @@ const char *geo_image_wrong(const GeoImage *header, uint64_t size)
 
 uint64_t geo_image_seal(uint64_t checksum)
 {
-	return checksum ? checksum : 1;
+	return checksum | GEO_SEAL_ENDS;
 }

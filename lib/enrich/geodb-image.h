@@ -3,11 +3,11 @@
 
 /*
  * The form of a GeoDb's image, for those who build, write and open it: header, trie, payloads, text, and
- * behind all the seal, which is the checksum of what lies before it. Everything is in the machine's
+ * behind all the seal, which is made from the checksum of what lies before it. Everything is in the machine's
  * byte order; arrays start at cache lines.
  *
- * The seal is also how a reader sees that the file was cut or overwritten while it was mapped: it is never 0,
- * and in no other image the same.
+ * The seal is also how a reader sees that the file was cut or overwritten while it was mapped: in no other image is
+ * it the same, and its last byte is never 0, which is what the kernel puts where the last byte of a file was.
  */
 
 #include "base/mapping.h"
@@ -16,7 +16,7 @@
 
 #define GEO_IMAGE_MAGIC \
 	0x4d4c5347656f4462ULL /* "MLSGeoDb" as a number: a foreign byte order shows */
-#define GEO_IMAGE_VERSION 2
+#define GEO_IMAGE_VERSION 3
 #define GEO_IMAGE_MAX ((uint64_t)1 << 30)
 
 /* GeoSource without a byte that could be anything. */
@@ -53,7 +53,7 @@ typedef struct GeoPayload {
 /* Whether all parts lie within an image of this size, and fit each other. NULL; else what is wrong. */
 const char *geo_image_wrong(const GeoImage *header, uint64_t size);
 
-/* The seal of an image's bytes; never 0. */
+/* The seal of an image's bytes: their checksum, but for two bits that are always set. */
 uint64_t geo_image_seal(uint64_t checksum);
 
 /*

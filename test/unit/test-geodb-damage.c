@@ -34,6 +34,14 @@ static void add_probe(const char *text)
 	MUST(!ipaddr_parse(span_from_string(text), &probes[probe_count++]));
 }
 
+/* Not the time of now: the image is the same in each run. */
+static void set_time(const char *path, int64_t mtime_ns)
+{
+	struct timespec time = {mtime_ns / 1000000000, mtime_ns % 1000000000};
+
+	MUST(!utimensat(AT_FDCWD, path, (const struct timespec[2]){time, time}, 0));
+}
+
 /* Ranges of both families at each depth: whole chunks, in sites, in subnets; their borders are probes. */
 static void write_databases(void)
 {
@@ -65,6 +73,8 @@ static void write_databases(void)
 	add_probe("3000::");
 	scratch_write("country", country.data, country.len);
 	scratch_write("asn", asn.data, asn.len);
+	set_time("country", 1750000000000000000);
+	set_time("asn", 1750000000000000000);
 }
 
 /* Reads every byte that the record borrows. */
@@ -251,10 +261,49 @@ static unsigned ask_all(const GeoDb *db, unsigned answers[3])
 	return answers[WRONG];
 }
 
+/* Whether the database knows that it is lost, and all is unknown; notes it when not. */
+static bool is_gone(const GeoDb *db, const char *what, unsigned round, off_t size)
+{
+	unsigned answers[3];
+	bool lost, gone;
+
+	(void)ask_all(db, answers);
+	lost = geodb_is_lost(db);
+	gone = lost && answers[UNKNOWN] == probe_count;
+	if (!gone)
+		tap_note("%s, round %u: %lld of %zu bytes, %s; %u answers right, %u unknown, %u "
+			 "others",
+			what, round, (long long)size, whole.len, lost ? "lost" : "not lost",
+			answers[RIGHT], answers[UNKNOWN], answers[WRONG]);
+	return gone;
+}
+
+/*
+ * The kernel fills the last page that is left with zeros, so a cut that takes zeros alone changes nothing. Of 256
+ * checksums one ends with a zero: the country database gets a time with which this one does.
+ */
+static void end_with_zero(void)
+{
+	GeoImage *header = (GeoImage *)whole.data;
+	int64_t *mtime_ns = &header->sources[GEO_COUNTRY].mtime_ns;
+	char last[sizeof(uint64_t)];
+
+	do {
+		uint64_t checksum;
+
+		*mtime_ns += 1000000000;
+		checksum = digest_bytes(whole.data, whole.len - sizeof(checksum));
+		memcpy(last, &checksum, sizeof(checksum));
+	} while (last[sizeof(last) - 1]);
+	mend_seal(whole.data);
+	restore();
+	set_time("country", *mtime_ns);
+}
+
 static void test_cut(void)
 {
 	const unsigned rounds = 2000;
-	unsigned wrong = 0, found = 0, answers[3];
+	unsigned wrong = 0, gone = 0, answers[3];
 
 	for (unsigned i = 0; i < rounds; i++) {
 		_cleanup_(geodb_freep) GeoDb *db = NULL;
@@ -263,18 +312,18 @@ static void test_cut(void)
 
 		if (i % 10 == 0)
 			size = size / 4096 * 4096;
-		if (i % 100 == 1)
-			size = (off_t)whole.len - 1 - i % 7;
+		if (i < 100)
+			size = (off_t)whole.len - 1 - i;
 		MUST(!load(&db, &why));
 		if (i % 2)
 			wrong += ask_all(db, answers);
 		MUST(!truncate(IMAGE, size));
-		wrong += ask_all(db, answers) || answers[UNKNOWN] != probe_count;
-		found += geodb_is_lost(db);
+		gone += is_gone(db, "cut", i, size);
 		restore();
 	}
-	tap_ok(!wrong && found == rounds,
-		"an image that is cut to any of %u sizes is lost, and all is unknown", rounds);
+	if (!tap_ok(!wrong && gone == rounds,
+		    "an image that is cut to any of %u sizes is lost, and all is unknown", rounds))
+		tap_note("%u were; %u answers were wrong before", gone, wrong);
 }
 
 /* Somebody copies another image over the one that is mapped. */
@@ -282,7 +331,6 @@ static void test_overwritten(void)
 {
 	_cleanup_(geodb_freep) GeoDb *db = NULL, *other = NULL;
 	_cleanup_strbuf_ StrBuf bytes = STRBUF_INIT;
-	unsigned answers[3];
 	Why why = {0};
 	int fd;
 
@@ -293,7 +341,7 @@ static void test_overwritten(void)
 	bytes = scratch_read("other.image");
 	fd = open(IMAGE, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	MUST(fd >= 0 && !file_write_full(fd, bytes.data, bytes.len) && !close(fd));
-	tap_ok(!ask_all(db, answers) && answers[UNKNOWN] == probe_count && geodb_is_lost(db),
+	tap_ok(is_gone(db, "overwritten", 0, (off_t)bytes.len),
 		"an image that another one is copied over is lost");
 	tap_ok(geodb_save(db, "x") == -ESTALE && access("x", F_OK) < 0, "and can't be saved");
 	restore();
@@ -302,11 +350,12 @@ static void test_overwritten(void)
 static void test_cut_meanwhile(void)
 {
 	const unsigned rounds = 60;
-	unsigned wrong = 0, lookups = 0, seen = 0;
+	unsigned all_wrong = 0, lookups = 0, seen = 0;
 
 	for (unsigned i = 0; i < rounds; i++) {
 		_cleanup_(geodb_freep) GeoDb *db = NULL;
-		bool was_right = false;
+		unsigned answers[3] = {0}, wrong = 0;
+		off_t size = (off_t)(i * 4096 % whole.len);
 		Why why = {0};
 		int status;
 		pid_t pid;
@@ -318,20 +367,25 @@ static void test_cut_meanwhile(void)
 		if (!pid) {
 			for (volatile uint32_t n = random_below(2000000) + i * 1000; n; n--)
 				;
-			_exit(truncate(IMAGE, (off_t)(i * 4096 % whole.len)) != 0);
+			_exit(truncate(IMAGE, size) != 0);
 		}
 		for (uint64_t n = 0; !geodb_is_lost(db); n++, lookups++) {
 			int answer = ask(db, n % probe_count);
 
+			answers[answer]++;
 			wrong += answer == WRONG && !geodb_is_lost(db);
-			was_right = was_right || answer == RIGHT;
 		}
-		seen += was_right;
+		seen += answers[RIGHT] != 0;
+		if (wrong)
+			tap_note("cut to %lld bytes meanwhile, round %u: %u wrong; %u right, %u "
+				 "unknown",
+				(long long)size, i, wrong, answers[RIGHT], answers[UNKNOWN]);
+		all_wrong += wrong;
 		MUST(waitpid(pid, &status, 0) == pid && !status);
 		restore();
 	}
 	tap_note("%u lookups", lookups);
-	tap_ok(!wrong && seen, "%u images that are cut while they are asked", rounds);
+	tap_ok(!all_wrong && seen, "%u images that are cut while they are asked", rounds);
 }
 
 /* A number that smaps(5) has of the image's mapping, in KiB. */
@@ -387,6 +441,7 @@ int main(void)
 	test_random_damage(true);
 	/* Under valgrind the process does not go on after SIGBUS as it should (test-mapping). */
 	if (!small) {
+		end_with_zero();
 		test_cut();
 		test_overwritten();
 		test_cut_meanwhile();

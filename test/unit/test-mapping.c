@@ -55,6 +55,12 @@ static void test_cut(void)
 	MUST(!truncate("cut", 0));
 	tap_ok(count_x(cut) == 0, "a file that is cut is all zeros");
 	tap_ok(count_x(other) == PAGES * page, "and no other is");
+	write_file("byte");
+	mapping_free(cut);
+	cut = map("byte");
+	MUST(!truncate("byte", (off_t)(PAGES * page - 1)));
+	tap_ok(count_x(cut) == PAGES * page - 1,
+		"a byte that is cut off is a zero, and all else is there");
 	write_file("again");
 	mapping_free(cut);
 	cut = map("again");
