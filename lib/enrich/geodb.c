@@ -104,7 +104,9 @@ void geodb_counts(const GeoDb *db, GeoCounts *ret_counts)
 
 bool geodb_is_lost(const GeoDb *db)
 {
-	return __atomic_load_n(db->seal, __ATOMIC_ACQUIRE) != db->expected_seal;
+	/* What the caller has read of the image was read before the seal, on every processor. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(db->seal, __ATOMIC_RELAXED) != db->expected_seal;
 }
 
 /* In whole words: each is read once, so that what is checked is what is used. False: there is none. */
