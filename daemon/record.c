@@ -2,6 +2,7 @@
 #include "daemon/record.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -175,6 +176,20 @@ static void say_start(CsvStart start, const char *path, uint64_t cut, const Chec
 			path, cut);
 }
 
+/*
+ * A series that no other host has, nor this one before it was reset: rows are known by it where those of many hosts come together. A
+ * clock would not do for hosts that start without one. 0 or -errno.
+ */
+static int draw_series(uint64_t *ret_series)
+{
+	HashKey key;
+	int r = hash_key_random(&key);
+
+	if (!r)
+		*ret_series = key.k0 ? key.k0 : 1;
+	return r;
+}
+
 /* The first number that a reader still needs, UINT64_MAX when none needs any. */
 static uint64_t needed_number(const Checkpoint *checkpoint, const char *state_dir)
 {
@@ -261,12 +276,12 @@ static int take_up(Record *record, Checkpoint *checkpoint, CsvFile *file, CsvSta
 		r = csvfile_mark(file, &mark);
 	if (!r && start != CSV_CREATED && start != CSV_CONTINUED)
 		r = retire_csv(record, checkpoint, start, &mark);
+	if (r >= 0 && !checkpoint->csv_series)
+		r = draw_series(&checkpoint->csv_series);
 	if (r < 0)
 		return r;
 	if (start != CSV_CONTINUED)
 		checkpoint->csv_begin = mark.offset;
-	if (!checkpoint->csv_series)
-		checkpoint->csv_series = (uint64_t)loop_wall_us();
 	checkpoint->csv = mark;
 	free(checkpoint->csv_path);
 	checkpoint->csv_path = TAKE(path);

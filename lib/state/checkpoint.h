@@ -70,7 +70,7 @@ typedef struct Checkpoint {
 	char *csv_path;
 	FileMark csv; /* offset is the committed length */
 	uint64_t
-		csv_series; /* all CSV files since a first start: their numbers belong together; 0: not known */
+		csv_series; /* all CSV files since a first start: their numbers belong together; drawn by chance; 0: not known */
 	uint64_t csv_number; /* grows by one per CSV file, from 1 on */
 	uint64_t
 		csv_begin; /* where its rows begin that are ours (it may have been there before); 0: behind the header */

@@ -281,6 +281,31 @@ static void test_elsewhere(Random *random)
 	free(model.config.paths.csv_filename);
 }
 
+/* No two series of CSVs are one, whatever the clocks of their hosts say: all their bits are drawn. */
+static void test_series(void)
+{
+	Model model = {.config = {.paths = {.state_dir = strdup("drawn"),
+					  .working_dir = strdup("drawn"),
+					  .csv_filename = strdup("out.csv")}}};
+	uint64_t all = 0, none = 0, series = 0;
+
+	for (int i = 0; i < 64; i++) {
+		scratch_run("rm -rf drawn; mkdir drawn");
+		open_record(&model);
+		series = record_checkpoint(model.record)->csv_series;
+		all |= series;
+		none |= ~series;
+		record_free(TAKE(model.record));
+	}
+	tap_ok(!~all && !~none, "series are drawn");
+	open_record(&model);
+	tap_ok(record_checkpoint(model.record)->csv_series == series, "once");
+	record_free(model.record);
+	free(model.config.paths.working_dir);
+	free(model.config.paths.state_dir);
+	free(model.config.paths.csv_filename);
+}
+
 int main(void)
 {
 	Random random = random_seeded();
@@ -291,6 +316,7 @@ int main(void)
 	for (int i = 0; i < random_rounds(14) + 2; i++)
 		play(&random, i & 1);
 	test_elsewhere(&random);
+	test_series();
 	log_close();
 	return tap_done();
 }
