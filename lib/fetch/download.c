@@ -2,7 +2,7 @@
 #include "fetch/download.h"
 
 #include "base/file.h"
-#include "base/libcurl.h"
+#include "base/library.h"
 #include "base/strbuf.h"
 #include "build-config.h"
 #include "fetch/download-disk.h"
@@ -66,7 +66,7 @@ static uint64_t now_ms(void)
 
 static int load(Api *api, Why *ret_why)
 {
-	const LibcurlFunction functions[] = {
+	const LibraryFunction functions[] = {
 		{"curl_global_init", &api->global_init},
 		{"curl_global_cleanup", &api->global_cleanup},
 		{"curl_easy_init", &api->easy_init},
@@ -80,7 +80,8 @@ static int load(Api *api, Why *ret_why)
 		{"curl_slist_free_all", &api->slist_free_all},
 	};
 
-	return libcurl_load(functions, ARRAY_SIZE(functions), "downloads need", ret_why);
+	return library_load(
+		&library_curl, functions, ARRAY_SIZE(functions), "downloads need", ret_why);
 }
 
 int downloader_new(Downloader **ret_downloader)

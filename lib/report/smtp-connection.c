@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report/smtp-connection.h"
 
-#include "base/libcurl.h"
+#include "base/library.h"
 #include "base/number.h"
 #include "base/strbuf.h"
 #include "report/patience.h"
@@ -59,7 +59,7 @@ struct SmtpConnection {
 
 static int load(Api *api, Why *ret_why)
 {
-	const LibcurlFunction functions[] = {
+	const LibraryFunction functions[] = {
 		{"curl_global_init", &api->global_init},
 		{"curl_global_cleanup", &api->global_cleanup},
 		{"curl_easy_init", &api->easy_init},
@@ -73,7 +73,7 @@ static int load(Api *api, Why *ret_why)
 		{"curl_easy_recv", &api->easy_recv},
 	};
 
-	return libcurl_load(functions, ARRAY_SIZE(functions), "SMTP needs", ret_why);
+	return library_load(&library_curl, functions, ARRAY_SIZE(functions), "SMTP needs", ret_why);
 }
 
 /* ---- what libcurl calls ---------------------------------------------------------------------- */
