@@ -5,6 +5,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+
 struct Digest {
 	XXH3_state_t *state;
 };
@@ -37,9 +40,24 @@ void digest_add(Digest *digest, const void *data, size_t len)
 		(void)XXH3_64bits_update(digest->state, data, len);
 }
 
+void digest_reset(Digest *digest)
+{
+	/* It fails for a missing state alone. */
+	(void)XXH3_64bits_reset(digest->state);
+}
+
 uint64_t digest_get(const Digest *digest)
 {
 	return XXH3_64bits_digest(digest->state);
+}
+
+void digest_get_text(const Digest *digest, char ret_text[DIGEST_TEXT_LEN + 1])
+{
+	/* Both widths begin and go on alike. */
+	XXH128_hash_t hash = XXH3_128bits_digest(digest->state);
+
+	(void)snprintf(ret_text, DIGEST_TEXT_LEN + 1, "%016" PRIx64 "%016" PRIx64, hash.high64,
+		hash.low64);
 }
 
 uint64_t digest_bytes(const void *data, size_t len)
