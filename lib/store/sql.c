@@ -54,12 +54,9 @@ static int set_name(char to[SQL_NAME_MAX + 1], Span name)
 int sql_table_init(SqlTable *table, SqlDialect dialect, const char *name)
 {
 	*table = (SqlTable){.dialect = dialect};
-	for (size_t i = 0; i < COLUMN_COUNT; i++) {
-		const char *column = i == COLUMN_USER ? "username" : columns[i].name;
-
-		if (set_name(table->columns[i], span_from_string(column)) < 0)
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		if (set_name(table->columns[i], span_from_string(columns[i].sql_name)) < 0)
 			return -EINVAL;
-	}
 	return set_name(table->name, span_from_string(name));
 }
 
