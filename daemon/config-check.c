@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/password.h"
 #include "daemon/config-mistakes.h"
 #include "daemon/config-option.h"
-#include "report/transport.h"
 #include "source/globs.h"
 #include "source/siblings.h"
 #include "state/bookmark.h"
@@ -137,7 +137,7 @@ static void check_report(Checker *checker)
 		fault = find_access_fault(program, X_OK);
 		if (fault)
 			add(checker, "report", "sendmail_path", program, fault);
-	} else if (*password && transport_check_password_file(password, &why) < 0) {
+	} else if (*password && password_check_file(password, &why) < 0) {
 		add(checker, "report", "smtp_password_file", password, why.text);
 	}
 }

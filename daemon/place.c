@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/password.h"
 #include "base/utf8.h"
 #include "daemon/choice.h"
 #include "daemon/trial.h"
 #include "daemon/unit.h"
-#include "report/transport.h"
 #include "source/journal.h"
 #include "state/checkpoint.h"
 
@@ -156,7 +156,7 @@ int place_check_config(
 		return r;
 	filter(&found, NULL, NULL, &errors);
 	if (root && *password && config->report.transport == REPORT_SMTP &&
-		transport_check_password_file(password, &why) < 0)
+		password_check_file(password, &why) < 0)
 		add(&errors, "report.smtp_password_file", password, why.text);
 	if (systemd)
 		check_hidden(config, &errors);

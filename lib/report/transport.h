@@ -40,12 +40,6 @@ typedef struct TransportOptions {
 /* 0, or -EINVAL with *ret_why as an end of "URL ...". */
 int transport_check_url(const char *url, Why *ret_why);
 
-/*
- * Whether the password file can be used: a regular file that "others" can't read. 0, or -errno with
- * *ret_why as an end of "FILE ...".
- */
-int transport_check_password_file(const char *path, Why *ret_why);
-
 enum { TRANSPORT_DOWN = 1 };
 
 /*

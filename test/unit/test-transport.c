@@ -4,6 +4,7 @@
 
 #include "report/transport.h"
 
+#include "base/password.h"
 #include "report/sendmail.h"
 #include "scratch.h"
 #include "tap.h"
@@ -207,7 +208,7 @@ static void test_passwords(void)
 			MUST(!chmod("password", passwords[i].mode));
 		}
 		why = (Why){""};
-		r = transport_check_password_file("password", &why);
+		r = password_check_file("password", &why);
 		if (!tap_ok(r == passwords[i].result && (!r || !strcmp(why.text, expected)),
 			    "password file: %s", passwords[i].name))
 			tap_note("%d '%s'", r, why.text);
@@ -223,10 +224,9 @@ static void test_passwords(void)
 		strbuf_append_char(&large, 'x');
 	scratch_text("password", strbuf_text(&large));
 	MUST(!chmod("password", 0600));
-	tap_ok(transport_check_password_file("password", &why) == -EFBIG,
-		"a file that is too long");
+	tap_ok(password_check_file("password", &why) == -EFBIG, "a file that is too long");
 	MUST(!unlink("password") && !mkfifo("password", 0600));
-	tap_ok(transport_check_password_file("password", &why) == -EINVAL &&
+	tap_ok(password_check_file("password", &why) == -EINVAL &&
 			!strcmp(why.text, "is not a regular file"),
 		"a FIFO is not waited for");
 	options.password_file = NULL;
