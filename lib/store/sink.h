@@ -51,7 +51,8 @@ DEFINE_CLEANUP(Sink *, sink_freep, sink_free)
 SqlDialect sink_dialect(const Sink *sink);
 
 /*
- * One statement that gives no rows; a ; at its end is as good as none. 0; SINK_AWAY; -ENOSPC: the disk is full; -EACCES: we may not;
+ * One statement that gives no rows; a ; at its end is as good as none. Where it fails within a transaction, a part of it may be done: to be rolled
+ * back. 0; SINK_AWAY; -ENOSPC: the disk is full; -EACCES: we may not;
  * -EBADMSG: the database doesn't take it as it is (syntax, value, constraint; *ret_why has its words); other -errno.
  */
 int sink_execute(Sink *sink, const char *statement, Why *ret_why);
