@@ -101,7 +101,7 @@ for unit in extract report update-db; do
 done
 tap_is "$(dpkg-query -W -f='${Conffiles}' $NAME | awk 'NF { print $1 }')" $CONFIG "its one conffile"
 tap_none "every file of it is whole" "$(dpkg --verify $NAME)"
-for file in man8/$NAME.8.gz man5/$NAME.conf.5.gz bash-completion/completions/$NAME zsh/ fish/ sysusers.d/; do
+for file in man8/$NAME.8.gz man5/$NAME.conf.5.gz man7/$NAME-sql.7.gz bash-completion/completions/$NAME zsh/ fish/ sysusers.d/; do
 	tap_true "it brings $file" grep -q "$file" <(dpkg -L $NAME)
 done
 tap_is "$(stat -c '%U:%G %a' $STATE $LOGS | tr '\n' ' ')" "$NAME:$NAME 755 $NAME:$NAME 750 " "directories of its own"
