@@ -12,6 +12,7 @@ const Command *const command_table[] = {
 	&command_lookup,
 	&command_report,
 	&command_update_db,
+	&command_sql_export,
 	&command_status,
 	&command_check_config,
 	&command_setup,

@@ -2,6 +2,7 @@
 #include "daemon/config-option.h"
 
 #include "state/checkpoint.h"
+#include "store/sql.h"
 
 #include <ctype.h>
 
@@ -46,7 +47,12 @@ static const char *const report_when_empty[] = {
 	NULL,
 };
 
-static const char *const database_types[] = {"sqlite", "postgresql", "mysql", NULL};
+static const char *const database_types[] = {
+	[SQL_SQLITE] = "sqlite",
+	[SQL_POSTGRESQL] = "postgresql",
+	[SQL_MYSQL] = "mysql",
+	NULL,
+};
 
 static const char *const database_tls[] = {"off", "prefer", "require", "verify", NULL};
 

@@ -12,7 +12,7 @@
 #include "report/address.h"
 #include "report/letter.h"
 #include "report/transport.h"
-#include "store/columns.h"
+#include "store/sql.h"
 
 #define TEXT_MAX 500 /* bytes: more than that no header and no command takes */
 
@@ -350,34 +350,16 @@ static int check_smtp_url(const char *url, Why *ret_why)
 	return -EINVAL;
 }
 
-/* What needs no quotes, so that a person need not type them either. `name` is in `text`, for the message. */
-static int check_sql_name(const char *name, const char *text, Why *ret_why)
+/* Names that begin with sqlite_ are SQLite's own. */
+static int check_table(const char *name, Why *ret_why)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
-	if (!name[len] && len && len <= CONFIG_SQL_NAME_MAX && strspn(name, "0123456789") == 0 &&
-		strncmp(name, "sqlite_", 7) != 0)
+	if (sql_name_valid(span_from_string(name)) && strncmp(name, "sqlite_", 7) != 0)
 		return 0;
 	why_set(ret_why,
-		"\"%.200s\": a name in SQL has small letters, digits and _, at most %d, begins "
-		"with "
-		"no digit, and not with sqlite_",
-		text, CONFIG_SQL_NAME_MAX);
-	return -EINVAL;
-}
-
-static int check_column(const char *text, Why *ret_why)
-{
-	size_t len = strcspn(text, "=");
-
-	for (size_t i = 0; i < COLUMN_COUNT && text[len]; i++)
-		if (strlen(columns[i].name) == len && !strncmp(text, columns[i].name, len))
-			return text[len + 1] ? check_sql_name(text + len + 1, text, ret_why) : 0;
-	if (text[len])
-		why_set(ret_why, "\"%.200s\": the CSV has no column %.*s", text,
-			(int)MIN(len, (size_t)100), text);
-	else
-		why_set(ret_why, "\"%.200s\" is neither \"COLUMN=NAME\" nor \"COLUMN=\"", text);
+		"%.200s: a name begins with a small letter or _, and has these and digits alone, "
+		"at "
+		"most %d; and a table's does not begin with sqlite_",
+		*name ? name : "\"\"", SQL_NAME_MAX);
 	return -EINVAL;
 }
 
@@ -400,7 +382,7 @@ static int set_text(
 	else if (option->type == CONFIG_FILE_NAME)
 		r = check_file_name(text, ret_why);
 	else if (option->type == CONFIG_SQL_NAME)
-		r = check_sql_name(text, text, ret_why);
+		r = check_table(text, ret_why);
 	else if (option->type == CONFIG_SCHEDULE)
 		r = check_schedule(text, ret_why);
 	else if (option->type == CONFIG_PATH && (*text || !option->may_be_empty))
@@ -424,6 +406,14 @@ static int check_url(const char *url, Why *ret_why)
 		return 0;
 	why_set(ret_why, "\"%.200s\" %s", url, why.text);
 	return -EINVAL;
+}
+
+static int check_column(const char *mapping, Why *ret_why)
+{
+	SqlTable scratch;
+	int r = sql_table_init(&scratch, SQL_SQLITE, "x");
+
+	return r ? r : sql_table_map(&scratch, mapping, ret_why);
 }
 
 static int check_item(const ConfigOption *option, const char *text, Why *ret_why)

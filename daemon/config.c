@@ -10,7 +10,7 @@
 #include "daemon/config-option.h"
 #include "daemon/config-scan.h"
 #include "enrich/rdns.h"
-#include "store/columns.h"
+#include "store/sql.h"
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20) /* bytes; a real one has 5 KiB */
 #define LIST_MAX 256                      /* texts in a list */
@@ -232,17 +232,14 @@ static void check_metrics(Reader *reader)
 			"collector reads only what ends in .prom");
 }
 
-void config_sql_columns(const Config *config, const char **ret_names)
+int config_sql_table(const Config *config, SqlTable *ret_table, Why *ret_why)
 {
-	for (size_t i = 0; i < COLUMN_COUNT; i++)
-		ret_names[i] = columns[i].sql_name;
-	for (char **text = config->database.columns; *text; text++)
-		for (size_t i = 0; i < COLUMN_COUNT; i++) {
-			size_t len = strlen(columns[i].name);
+	int r = sql_table_init(
+		ret_table, (SqlDialect)config->database.db_type, config->database.table);
 
-			if (!strncmp(*text, columns[i].name, len) && (*text)[len] == '=')
-				ret_names[i] = (*text)[len + 1] ? *text + len + 1 : NULL;
-		}
+	for (char **text = config->database.columns; *text && !r; text++)
+		r = sql_table_map(ret_table, *text, ret_why);
+	return r ? r : sql_table_check(ret_table, ret_why);
 }
 
 static void add_to_database(Reader *reader, const char *key, const char *why)
@@ -252,37 +249,24 @@ static void add_to_database(Reader *reader, const char *key, const char *why)
 		"database.%s: %s", key, why);
 }
 
-/* Each column of the table has a name of its own, and each of the CSV is spoken of once. */
+/* Each column of the CSV is spoken of once, and each of the table has a name of its own. */
 static void check_columns(Reader *reader)
 {
-	static const char *const key_columns[] = {"instance", "csv", "byte_offset"};
-	const char *names[COLUMN_COUNT];
-	char why[128];
+	char **texts = reader->config->database.columns;
+	SqlTable table;
+	Why why;
 
-	for (char **text = reader->config->database.columns; *text; text++)
-		for (char **other = reader->config->database.columns; other < text; other++) {
-			size_t len = strcspn(*text, "=") + 1;
+	for (char **text = texts; *text; text++)
+		for (char **other = texts; other < text; other++) {
+			size_t len = strcspn(*text, "=");
 
-			if (strncmp(*text, *other, len) != 0)
+			if (strncmp(*text, *other, len + 1) != 0)
 				continue;
-			(void)snprintf(
-				why, sizeof(why), "%.*s is there twice", (int)len - 1, *text);
-			add_to_database(reader, "columns", why);
+			why_set(&why, "%.*s is there twice", (int)len, *text);
+			add_to_database(reader, "columns", why.text);
 		}
-	config_sql_columns(reader->config, names);
-	for (size_t i = 0; i < COLUMN_COUNT; i++) {
-		bool taken = false;
-
-		for (size_t j = 0; names[i] && j < i && !taken; j++)
-			taken = names[j] && !strcmp(names[i], names[j]);
-		for (size_t j = 0; names[i] && j < ARRAY_SIZE(key_columns) && !taken; j++)
-			taken = !strcmp(names[i], key_columns[j]);
-		if (!taken)
-			continue;
-		(void)snprintf(why, sizeof(why), "%s would be called %s, as another column is",
-			columns[i].name, names[i]);
-		add_to_database(reader, "columns", why);
-	}
+	if (config_sql_table(reader->config, &table, &why) < 0)
+		add_to_database(reader, "columns", why.text);
 }
 
 static void check_database(Reader *reader)

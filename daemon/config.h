@@ -81,7 +81,7 @@ typedef struct Config {
 		unsigned ttl_seconds;
 	} dns_cache;
 	struct {
-		int db_type;   /* 0 sqlite, 1 postgresql, 2 mysql */
+		int db_type;   /* SqlDialect */
 		char *db_path; /* absolute after loading: default state_dir/maillogsentinel.sqlite */
 		char *db_host;    /* "": this one, by a socket */
 		unsigned db_port; /* 0: the usual one */
@@ -91,8 +91,8 @@ typedef struct Config {
 		char *db_password_file; /* "" is none */
 		int db_tls;             /* 0 off, 1 prefer, 2 require, 3 verify */
 		char *db_ca_file;       /* "" is the system's */
-		char *table;            /* CONFIG_SQL_NAME_MAX */
-		char **columns;         /* NULL-terminated, of config_sql_columns() */
+		char *table;            /* of sql_name_valid() */
+		char **columns;         /* NULL-terminated, of sql_table_map() */
 		char *sql_export_dir;   /* absolute after loading: default state_dir/sql */
 	} database;
 	struct {
@@ -146,14 +146,10 @@ void config_dump(const Config *config, StrBuf *sb);
 /* The full path of the CSV, heap memory; NULL when out of memory. */
 char *config_csv_path_dup(const Config *config);
 
-/* The longest name in SQL, of small letters, digits and _. */
-#define CONFIG_SQL_NAME_MAX 40
+struct SqlTable; /* of store/sql.h */
 
-/*
- * What the columns are called in the database, by Column of store/columns.h: COLUMN_COUNT names, borrowed from config or static; NULL: it
- * is left out.
- */
-void config_sql_columns(const Config *config, const char **ret_names);
+/* What the table and its columns are called in the database. 0; -EINVAL with *ret_why never of a configuration that was loaded. */
+int config_sql_table(const Config *config, struct SqlTable *ret_table, Why *ret_why);
 
 /* The full path of the image of the databases, heap memory; NULL when out of memory. */
 char *config_image_path_dup(const Config *config);

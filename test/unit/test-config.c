@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "daemon/config-option.h"
 #include "daemon/log.h"
-#include "store/columns.h"
+#include "store/sql.h"
 #include "tap.h"
 
 static char dir[256];
@@ -229,31 +229,30 @@ static const struct {
 	/* The database */
 	{"no names in SQL",
 		"database: { table = \"Logins\";\ncolumns = [ \"user=\\\"x\", \"ip=9\" ]; };",
-		"1: database.table: \"Logins\": a name in SQL has small letters, digits and _, at "
-		"most 40, begins with no digit, and not with sqlite_\n"
-		"2: database.columns: \"user=\"x\": a name in SQL has small letters, digits and _, "
-		"at most 40, begins with no digit, and not with sqlite_"},
+		"1: database.table: Logins: a name begins with a small letter or _, and has these "
+		"and digits alone, at most 40; and a table's does not begin with sqlite_\n"
+		"2: database.columns: user=\"x: a name begins with a small letter or _, and has "
+		"these and digits alone, at most 40"},
 	{"a table without a name", "database: { table = \"\"; };",
-		"1: database.table: \"\": a name in SQL has small letters, digits and _, at most "
-		"40, begins with no digit, and not with sqlite_"},
+		"1: database.table: \"\": a name begins with a small letter or _, and has these "
+		"and digits alone, at most 40; and a table's does not begin with sqlite_"},
 	{"a table as SQLite's own", "database: { table = \"sqlite_x\"; };",
-		"1: database.table: \"sqlite_x\": a name in SQL has small letters, digits and _, "
-		"at most 40, begins with no digit, and not with sqlite_"},
+		"1: database.table: sqlite_x: a name begins with a small letter or _, and has "
+		"these and digits alone, at most 40; and a table's does not begin with sqlite_"},
 	{"a table whose name is long",
 		"database: { table = \"a234567890b234567890c234567890d2345678901\"; };",
-		"1: database.table: \"a234567890b234567890c234567890d2345678901\": a name in SQL "
-		"has small letters, digits and _, at most 40, begins with no digit, and not with "
-		"sqlite_"},
+		"1: database.table: a234567890b234567890c234567890d2345678901: a name begins with "
+		"a small letter or _, and has these and digits alone, at most 40; and a table's "
+		"does not begin with sqlite_"},
 	{"columns that there are not",
 		"database: {\ncolumns = [ \"ip=address\", \"byte_offset=\" ]; };",
-		"2: database.columns: \"byte_offset=\": the CSV has no column byte_offset"},
+		"2: database.columns: byte_offset=: the CSV has no such column"},
 	{"a column without a name", "database: { columns = [ \"ip=address\", \"user\" ]; };",
-		"1: database.columns: \"user\" is neither \"COLUMN=NAME\" nor \"COLUMN=\""},
+		"1: database.columns: user: not COLUMN=NAME"},
 	{"a column twice", "database: {\n columns = [ \"ip=\", \"ip=address\" ]; };",
 		"2: database.columns: ip is there twice"},
 	{"a name twice", "database: {\n columns = [ \"user=ip\", \"aso=csv\" ]; };",
-		"2: database.columns: user would be called ip, as another column is\n"
-		"2: database.columns: aso would be called csv, as another column is"},
+		"2: database.columns: two columns have the name ip"},
 	{"a name that is free", "database: { columns = [ \"ip=username\", \"user=ip\" ]; };", NULL},
 	{"a socket of another host",
 		"database: { db_host = \"h\";\ndb_socket = \"/s\"; db_name = \"\"; };",
@@ -438,14 +437,17 @@ static void test_columns(void)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_(config_freep) Config *config = NULL;
 		_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, got = STRBUF_INIT;
-		const char *names[COLUMN_COUNT];
+		SqlTable table;
+		Why why;
 
 		if (!tap_ok(!load(rows[i].text, strlen(rows[i].text), &config, &errors),
 			    "columns of '%s'", rows[i].text))
 			continue;
-		config_sql_columns(config, names);
+		if (!tap_ok(!config_sql_table(config, &table, &why), "are known"))
+			continue;
 		for (size_t j = 0; j < COLUMN_COUNT; j++)
-			strbuf_appendf(&got, "%s%s", j ? " " : "", names[j] ? names[j] : "-");
+			strbuf_appendf(&got, "%s%s", j ? " " : "",
+				*table.columns[j] ? table.columns[j] : "-");
 		if (!tap_ok(!strcmp(strbuf_text(&got), rows[i].names), "are %s", rows[i].names))
 			tap_note("got %s", strbuf_text(&got));
 	}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/sql-export.h"
+
+#include "daemon/command.h"
+#include "daemon/interrupt.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/sql-mark.h"
+#include "store/csv.h"
+#include "store/csvreader.h"
+#include "store/sqlbatch.h"
+#include "store/sqlreplay.h"
+#include "store/sqlspool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NAMED_MAX 100   /* lines that are named on stderr; of the others their number */
+#define NAMED_LEN 200   /* bytes of such a line */
+#define LOOK_EVERY 1024 /* lines until it is looked whether the run is to end */
+
+typedef struct Export {
+	const Config *config;
+	SqlTable table;
+	SqlMark mark;
+	SqlSpool spool;
+	CsvReader *reader;
+	StrBuf scratch;
+	uint64_t lines;   /* that were read */
+	uint64_t skipped; /* of them, that are no rows for a database */
+	bool incomplete;  /* something did not get out, and was said */
+} Export;
+
+static void export_done(Export *export)
+{
+	sqlmark_done(&export->mark);
+	sqlspool_done(&export->spool);
+	csvreader_free(export->reader);
+	strbuf_done(&export->scratch);
+}
+
+static int fail(const char *what, int error)
+{
+	log_error("%s: %s", what, strerror(-error));
+	return error;
+}
+
+/* ---- where to begin --------------------------------------------------------------------------- */
+
+/* Opens the CSV at the place, NULL for the oldest that is known. 0 or -errno, said. */
+static int open_reader(Export *export, const CsvPlace *from)
+{
+	const char *state_dir = export->config->paths.state_dir;
+	Why why = {""};
+	int r;
+
+	csvreader_free(TAKE(export->reader));
+	r = csvreader_open(state_dir, from, &export->reader, &why);
+	if (r == CSVREADER_NOTHING) {
+		log_error("%s: holds no state.offset: nothing has been recorded yet", state_dir);
+		return -ENOENT;
+	}
+	if (r < 0) {
+		log_error("%s", why.text);
+		return r;
+	}
+	/* Rows of many hosts are told apart by it. */
+	if (!csvreader_checkpoint(export->reader)->csv_series) {
+		log_error("%s/state.offset: is of an older version; it is renewed when the service "
+			  "starts",
+			state_dir);
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+static bool is_before(const CsvPlace *a, const CsvPlace *b)
+{
+	return a->number != b->number ? a->number < b->number : a->offset < b->offset;
+}
+
+/* Which rows are in the file. 0; -EBADMSG: it is gone or damaged, and none is; another -errno, said. */
+static int read_range(const Export *export, const SqlSpoolEntry *entry, SqlRange *ret_range)
+{
+	_cleanup_free_ char *path = sqlspool_path_dup(&export->spool, entry);
+	_cleanup_(sqlreplay_freep) SqlReplay *replay = NULL;
+	Why why = {""};
+	int r;
+
+	if (!path)
+		return fail(export->spool.dir, -ENOMEM);
+	r = sqlreplay_open(path, &replay, &why);
+	if (r == -EBADMSG || r == -ENOENT)
+		return -EBADMSG;
+	if (r < 0) {
+		log_error("%s: %s", path, *why.text ? why.text : strerror(-r));
+		return r;
+	}
+	*ret_range = sqlreplay_get_head(replay)->range;
+	return 0;
+}
+
+/*
+ * Moves the bookmark behind what is in files already: a crash may have come between the two, or the bookmark is older than it was, or is gone.
+ * A file has all rows of its range; and what lies between it and the file of the sequence before was passed when it was written. 0 or
+ * -errno, said.
+ */
+static int adopt(Export *export, const CsvPlace *place, uint64_t next)
+{
+	const SqlSpool *spool = &export->spool;
+	uint64_t expected = export->mark.next;
+	CsvPlace end = *place;
+
+	for (size_t i = 0; i < spool->count; i++) {
+		uint64_t sequence = spool->entries[i].sequence;
+		CsvPlace from, to;
+		SqlRange range;
+		int r;
+
+		if (sequence < export->mark.next)
+			continue;
+		r = read_range(export, &spool->entries[i], &range);
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		if (r < 0 || range.instance != end.series)
+			continue;
+		from = (CsvPlace){range.instance, range.from_csv, range.from_offset};
+		to = (CsvPlace){range.instance, range.to_csv, range.to_offset};
+		if (sequence != expected && is_before(&end, &from))
+			continue;
+		expected = sequence + 1;
+		if (is_before(&end, &to))
+			end = to;
+	}
+	return is_before(place, &end) ? sqlmark_move(&export->mark, &end, next) : 0;
+}
+
+/* The sequence of the next file: of the files that were there none has it. */
+static uint64_t next_sequence(const Export *export)
+{
+	const SqlSpool *spool = &export->spool;
+	uint64_t last = spool->count ? spool->entries[spool->count - 1].sequence : 0;
+
+	return MAX(export->mark.next, last + 1);
+}
+
+/* Opens the CSV where it is to be read on. 0 or -errno, said. */
+static int find_start(Export *export, SqlExportStart start)
+{
+	SqlMark *mark = &export->mark;
+	uint64_t next = next_sequence(export);
+	const Checkpoint *checkpoint;
+	CsvPlace oldest;
+	int r = open_reader(export, NULL);
+
+	if (r)
+		return r;
+	checkpoint = csvreader_checkpoint(export->reader);
+	oldest = csvreader_place(export->reader);
+	if (start == SQL_EXPORT_FROM_NOW) {
+		oldest.number = checkpoint->csv_number;
+		oldest.offset = checkpoint->csv.offset;
+	}
+	if (start != SQL_EXPORT_CONTINUE) {
+		r = sqlmark_move(mark, &oldest, next);
+	} else if (mark->has_place && mark->place.series != oldest.series) {
+		log_error("%s: is of rows that were archived or removed since: the CSV was started "
+			  "over; go on with --from-start (all rows that are there now) or "
+			  "--from-now (those that come from now on)",
+			mark->path);
+		return -ESTALE;
+	} else {
+		r = adopt(export, mark->has_place ? &mark->place : &oldest, next);
+	}
+	if (!r)
+		r = open_reader(export, mark->has_place ? &mark->place : NULL);
+	/* In between it could be started over only by who has the lock. */
+	if (!r)
+		mark->next = next;
+	return r;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+/* The file as it was called when it was written. */
+static const char *csv_path(const Export *export, uint64_t number)
+{
+	const Checkpoint *checkpoint = csvreader_checkpoint(export->reader);
+
+	for (size_t i = 0; i < checkpoint->before_count; i++)
+		if (checkpoint->before[i].number == number)
+			return checkpoint->before[i].path;
+	return checkpoint->csv_path;
+}
+
+/* A line that stays behind. */
+static void name_line(Export *export, const CsvPlace *place, Span line, const char *why)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+
+	export->incomplete = true;
+	if (export->skipped++ >= NAMED_MAX)
+		return;
+	strbuf_appendf(&text,
+		"%s: of its files number %" PRIu64 ", at byte %" PRIu64 ": is not exported: %s: ",
+		csv_path(export, place->number), place->number, place->offset, why);
+	strbuf_append(&text, line.data, MIN(line.len, (size_t)NAMED_LEN));
+	if (line.len > NAMED_LEN)
+		strbuf_append_string(&text, "...");
+	log_fields(LOG_LEVEL_ERROR, MESSAGE_NONE, NULL, 0, (Span){strbuf_text(&text), text.len});
+}
+
+/* 0 or -errno, said. */
+static int add_line(Export *export, SqlBatch *batch, Span line)
+{
+	/* Behind the line and its LF. That before it was read may be the end of another file. */
+	CsvPlace place = csvreader_place(export->reader);
+	Why why = {""};
+	Row row;
+	int r;
+
+	place.offset -= line.len + 1;
+	export->lines++;
+	r = csv_parse_row(line, &export->scratch, &row, &why);
+	if (!r)
+		r = sqlbatch_add(batch, &place, &row, &why);
+	if (r < 0) {
+		log_error("%s: %s", export->spool.dir, *why.text ? why.text : strerror(-r));
+		return r;
+	}
+	if (r > 0) {
+		name_line(export, &place, line, why.text);
+		sqlbatch_skip(batch);
+	}
+	return 0;
+}
+
+/*
+ * Reads rows into the batch until it is full. *ret_end says that there are no more, that they can't be read, or that the run is to end. 0
+ * or -errno, said: a row that was read is not in the batch.
+ */
+static int read_rows(Export *export, SqlBatch *batch, bool *ret_end)
+{
+	int r = 0;
+
+	while (!r && !*ret_end && !sqlbatch_full(batch)) {
+		Why why = {""};
+		Span line;
+		int status = csvreader_next(export->reader, &line, &why);
+
+		if (!status)
+			r = add_line(export, batch, line);
+		else if (status != CSVREADER_END)
+			log_error("%s", why.text);
+		export->incomplete |= status == CSVREADER_MISSING || status < 0;
+		*ret_end = status == CSVREADER_END || status < 0 ||
+			   (export->lines % LOOK_EVERY == 0 && interrupt_is_pending());
+	}
+	return r;
+}
+
+/* 0 or -errno, said. */
+static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *from, const char *name)
+{
+	CsvPlace end = csvreader_place(export->reader);
+	SqlMark *mark = &export->mark;
+	Why why = {""};
+	SqlHead head;
+	int r = sqlbatch_finish(batch, &end, &head, &why);
+
+	if (r < 0) {
+		log_error(
+			"%s/%s: %s", export->spool.dir, name, *why.text ? why.text : strerror(-r));
+		return r;
+	}
+	if (r == SQLBATCH_EMPTY)
+		return mark->has_place && !is_before(from, &end)
+			       ? 0
+			       : sqlmark_move(mark, &end, mark->next);
+	r = sqlmark_move(mark, &end, mark->next + 1);
+	if (!r)
+		(void)printf("%s/%s: %" PRIu64 " row%s\n", export->spool.dir, name, head.rows,
+			head.rows == 1 ? "" : "s");
+	return r;
+}
+
+/* One file, if there is a row. 0 or -errno, said. */
+static int write_file(Export *export, bool *ret_end)
+{
+	CsvPlace from = csvreader_place(export->reader);
+	_cleanup_(sqlbatch_freep) SqlBatch *batch = NULL;
+	char name[SQLSPOOL_NAME_MAX];
+	int r = sqlspool_name(export->mark.next, loop_wall_us(), name);
+
+	if (!r)
+		r = sqlbatch_new(
+			export->spool.dir, name, &export->table, export->mark.next, &from, &batch);
+	if (r < 0)
+		return fail(export->spool.dir, r);
+	r = read_rows(export, batch, ret_end);
+	return r ? r : finish_file(export, batch, &from, name);
+}
+
+/* ---- a run ------------------------------------------------------------------------------------ */
+
+/* 0 or -errno, said. */
+static int write_files(Export *export, SqlExportStart start)
+{
+	const char *dir = export->config->database.sql_export_dir;
+	bool end = false;
+	int r = sqlmark_open(export->config->paths.state_dir, &export->mark);
+
+	if (r)
+		return r;
+	r = sqlspool_open(dir, &export->spool);
+	if (r < 0)
+		return fail(dir, r);
+	r = find_start(export, start);
+	while (!r && !end)
+		r = write_file(export, &end);
+	if (export->skipped > NAMED_MAX)
+		log_error("lines of the CSV that are not exported: %" PRIu64 " more",
+			export->skipped - NAMED_MAX);
+	return r;
+}
+
+int sql_export(const Config *config, SqlExportStart start)
+{
+	Export export = {.config = config,
+		.mark = SQLMARK_INIT,
+		.spool = SQLSPOOL_INIT,
+		.scratch = STRBUF_INIT};
+	Why why = {""};
+	sigset_t before;
+	bool ok;
+
+	if (config_sql_table(config, &export.table, &why) < 0) {
+		log_error("database.columns: %s", why.text);
+		return EXIT_FAILED;
+	}
+	/* Whoever ends it waits until what is on disk says what was done. */
+	interrupt_hold(&before);
+	ok = !write_files(&export, start) && !export.incomplete;
+	export_done(&export);
+	interrupt_let_go(&before);
+	return ok ? EXIT_DONE : EXIT_FAILED;
+}
