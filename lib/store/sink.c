@@ -14,6 +14,12 @@ static const SinkDriver *const drivers[SQL_DIALECT_COUNT] = {
 #if HAVE_SQLITE
 	[SQL_SQLITE] = &sink_sqlite,
 #endif
+#if HAVE_POSTGRESQL
+	[SQL_POSTGRESQL] = &sink_pgsql,
+#endif
+#if HAVE_MARIADB
+	[SQL_MYSQL] = &sink_mysql,
+#endif
 };
 
 int sink_open(const SinkOptions *options, Sink **ret_sink, Why *ret_why)
