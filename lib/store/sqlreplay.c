@@ -78,7 +78,7 @@ static int prepare(SqlReplay *replay, uint64_t size, Why *ret_why)
 	strbuf_append_span(&replay->end, (Span){strbuf_text(&replay->ledger), replay->ledger.len});
 	strbuf_append_string(&replay->end, SQLHEAD_COMMIT ";\n");
 	if (strbuf_error(&replay->unhashed) || strbuf_error(&replay->ledger) ||
-		strbuf_error(&replay->end)) {
+		strbuf_error(&replay->end) || !strbuf_reserve(&replay->window, READ_SIZE)) {
 		why_set(ret_why, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
