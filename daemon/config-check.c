@@ -9,6 +9,7 @@
 #include "source/globs.h"
 #include "source/siblings.h"
 #include "state/bookmark.h"
+#include "store/sql.h"
 
 typedef struct Checker {
 	const Config *config;
@@ -142,6 +143,73 @@ static void check_report(Checker *checker)
 	}
 }
 
+/* Of a directory that is made when it is needed: its parent; else itself. */
+static void check_made_directory(Checker *checker, const char *key, const char *path)
+{
+	_cleanup_free_ char *parent = file_parent_dup(path);
+	const char *fault;
+
+	if (!parent) {
+		checker->errors.error = -ENOMEM;
+		return;
+	}
+	fault = find_directory_fault(access(path, F_OK) < 0 && errno == ENOENT ? parent : path);
+	if (fault)
+		add(checker, "database", key, path, fault);
+}
+
+/* SQLite makes files beside its own. */
+static void check_sqlite(Checker *checker, const char *path)
+{
+	_cleanup_free_ char *dir = file_parent_dup(path);
+	const char *fault;
+	bool absent;
+
+	if (!dir) {
+		checker->errors.error = -ENOMEM;
+		return;
+	}
+	fault = find_file_fault(path, R_OK | W_OK, &absent);
+	if (!fault)
+		fault = find_directory_fault(dir);
+	if (fault)
+		add(checker, "database", "db_path", path, fault);
+}
+
+static bool is_scheduled(const char *schedule)
+{
+	return *schedule && strcmp(schedule, "off") != 0;
+}
+
+/* What the jobs of the database write; who runs them by hand is told by themselves. */
+static void check_database_outputs(Checker *checker)
+{
+	const Config *config = checker->config;
+	bool import = is_scheduled(config->schedule.sql_import_schedule);
+
+	if (import || is_scheduled(config->schedule.sql_export_schedule))
+		check_made_directory(checker, "sql_export_dir", config->database.sql_export_dir);
+	if (import && config->database.db_type == SQL_SQLITE)
+		check_sqlite(checker, config->database.db_path);
+}
+
+/* What they read: of a server's options what is a file. */
+static void check_database_inputs(Checker *checker)
+{
+	const Config *config = checker->config;
+	const char *password = config->database.db_password_file;
+	const char *authority = config->database.db_ca_file, *fault;
+	Why why = {""};
+
+	if (config->database.db_type == SQL_SQLITE)
+		return;
+	if (*password && password_check_file(password, &why) < 0)
+		add(checker, "database", "db_password_file", password, why.text);
+	fault = *authority ? find_access_fault(authority, R_OK) : NULL;
+	if (fault)
+		add(checker, "database", "db_ca_file", authority, fault);
+}
+
 static bool is_same_file(const char *a, const char *b)
 {
 	struct stat st_a, st_b;
@@ -193,7 +261,8 @@ static void check_log(Checker *checker, const char *path)
 static bool is_own_file(const Config *config, const char *path)
 {
 	static const char *const names[] = {"lock", "state.offset", "status", "jobs",
-		"update-db.lock", "db/fetched", "db/ip.image"};
+		"update-db.lock", "db/fetched", "db/ip.image", "sql-import.lock",
+		"sql-import.offset"};
 	_cleanup_strbuf_ StrBuf own = STRBUF_INIT;
 	bool found = false;
 
@@ -218,7 +287,7 @@ static bool is_own_file(const Config *config, const char *path)
 }
 
 /* What is written. */
-enum { FILE_CSV, FILE_LOG, FILE_METRICS, FILE_COUNTRY_DB, FILE_ASN_DB };
+enum { FILE_CSV, FILE_LOG, FILE_METRICS, FILE_SQLITE, FILE_COUNTRY_DB, FILE_ASN_DB };
 
 /* Of the files from `first` on: a CSV that is its own log, or a log file that is the CSV, destroys what it was to keep. */
 static void check_distinct(Checker *checker, const char *csv, size_t first)
@@ -230,6 +299,8 @@ static void check_distinct(Checker *checker, const char *csv, size_t first)
 		[FILE_CSV] = {"paths", "csv_filename", csv},
 		[FILE_LOG] = {"general", "log_file", config->general.log_file},
 		[FILE_METRICS] = {"metrics", "textfile", config->metrics.textfile},
+		[FILE_SQLITE] = {"database", "db_path",
+			config->database.db_type == SQL_SQLITE ? config->database.db_path : ""},
 		[FILE_COUNTRY_DB] = {"geolocation", "country_db_path",
 			config->geolocation.country_db_path},
 		[FILE_ASN_DB] = {"ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path},
@@ -292,6 +363,7 @@ static void check_outputs(Checker *checker, const char *csv)
 		add(checker, "paths", "csv_filename", csv, fault);
 	check_log_file(checker, config->general.log_file);
 	check_metrics(checker, config->metrics.textfile);
+	check_database_outputs(checker);
 }
 
 /* What is read or run. */
@@ -309,6 +381,7 @@ static void check_inputs(Checker *checker)
 	check_readable(checker, "ASN_ASO", "asn_db_path", config->asn_aso.asn_db_path,
 		"is not there; networks and organisations stay unknown");
 	check_report(checker);
+	check_database_inputs(checker);
 }
 
 static int check(const Config *config, bool outputs, StrBuf *ret_errors, StrBuf *ret_notes)

@@ -809,6 +809,7 @@ static void make_file(const char *name, mode_t mode)
 static const struct {
 	const char *name;
 	const char *working_dir, *state_dir, *mail_log, *csv_filename, *country, *asn, *log_file;
+	const char *sql_schedules, *database;
 	const char *errors, *notes; /* each line without the path of the file */
 } path_rows[] = {
 	{"all is there", .errors = "", .notes = ""},
@@ -865,6 +866,56 @@ static const struct {
 	{"the log file can't be rotated", .log_file = "@/readonly/x",
 		.errors = "9: general.log_file: @/readonly/x: Permission denied\n", .notes = ""},
 	{"the log file is new", .log_file = "@/new.log", .errors = "", .notes = ""},
+	{"the files of SQL are to be made", .sql_schedules = "*:0/5",
+		.database = "sql_export_dir = \"@/dir/new\"; db_path = \"@/dir/new.sqlite\";",
+		.errors = "", .notes = ""},
+	{"the files of SQL have no place", .sql_schedules = "*:0/5",
+		.database = "sql_export_dir = \"@/readonly/new\"; db_path = \"@/no/x\";",
+		.errors = "11: database.sql_export_dir: @/readonly/new: Permission denied\n"
+			  "11: database.db_path: @/no/x: No such file or directory\n",
+		.notes = ""},
+	{"the files of SQL have a file for a directory", .sql_schedules = "*:0/5",
+		.database = "sql_export_dir = \"@/csv\"; db_path = \"@/dir\";",
+		.errors = "11: database.sql_export_dir: @/csv: is not a directory\n"
+			  "11: database.db_path: @/dir: is not a regular file\n",
+		.notes = ""},
+	{"SQLite can make no files beside its own", .sql_schedules = "*:0/5",
+		.database = "db_path = \"@/readonly/x\";",
+		.errors = "11: database.db_path: @/readonly/x: Permission denied\n", .notes = ""},
+	{"no schedule, no need", .database = "sql_export_dir = \"@/readonly/new\";", .errors = "",
+		.notes = ""},
+	{"a schedule that is off", .sql_schedules = "off",
+		.database = "sql_export_dir = \"@/readonly/new\";", .errors = "", .notes = ""},
+	{"the database is the CSV", .database = "db_path = \"@/csv\";",
+		.errors = "11: database.db_path: @/csv: is paths.csv_filename too\n", .notes = ""},
+	{"the database is what this program keeps",
+		.database = "db_path = \"@/sql-import.offset\";", .state_dir = "@",
+		.errors = "11: database.db_path: @/sql-import.offset: is a file that this program "
+			  "keeps in paths.state_dir\n",
+		.notes = ""},
+	{"the country database is SQLite's", .country = "@/csv2",
+		.database = "db_path = \"@/csv2\";",
+		.errors = "7: geolocation.country_db_path: @/csv2: is database.db_path too\n",
+		.notes = "7: note: geolocation.country_db_path: @/csv2: is not there; countries "
+			 "stay "
+			 "unknown\n"},
+	{"a server's files are there",
+		.database = "db_type = \"mysql\"; db_password_file = \"@/log\"; db_ca_file = "
+			    "\"@/open\"; db_path = \"@/csv\";",
+		.errors = "", .notes = ""},
+	{"a server's files are not",
+		.database = "db_type = \"postgresql\"; db_password_file = \"@/no\"; db_ca_file = "
+			    "\"@/no\";",
+		.errors = "11: database.db_password_file: @/no: No such file or directory\n"
+			  "11: database.db_ca_file: @/no: No such file or directory\n",
+		.notes = ""},
+	{"a password that all may read",
+		.database = "db_type = \"postgresql\"; db_password_file = \"@/open\";",
+		.errors = "11: database.db_password_file: @/open: can be read by everybody on this "
+			  "host (chmod o= would change that)\n",
+		.notes = ""},
+	{"SQLite asks for no password", .database = "db_password_file = \"@/open\";", .errors = "",
+		.notes = ""},
 };
 
 static void append_with_dir(StrBuf *to, const char *text)
@@ -909,6 +960,7 @@ static void test_paths(void)
 	make_file("asn", 0600);
 	make_file("secret", 0);
 	make_file("fixed", 0400);
+	make_file("open", 0604);
 	(void)mkdir(file_in("dir"), 0700);
 	(void)mkdir(file_in("readonly"), 0500);
 	(void)!symlink("log", file_in("link"));
@@ -927,6 +979,14 @@ static void test_paths(void)
 			"@/country", " };");
 		append_setting(&text, "ASN_ASO: { asn_db_path", path_rows[i].asn, "@/asn", " };");
 		append_setting(&text, "general: { log_file", path_rows[i].log_file, "", " };");
+		append_setting(&text, "schedule: { sql_export_schedule", path_rows[i].sql_schedules,
+			"", "");
+		text.len--;
+		append_setting(
+			&text, " sql_import_schedule", path_rows[i].sql_schedules, "", " };");
+		strbuf_append_string(&text, "database: {");
+		append_with_dir(&text, path_rows[i].database ? path_rows[i].database : "");
+		strbuf_append_string(&text, "};\n");
 		r = load(text.data, text.len, &config, &errors);
 		strbuf_reset(&errors);
 		strbuf_reset(&notes);
