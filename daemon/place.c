@@ -12,6 +12,7 @@
 #include "daemon/unit.h"
 #include "source/journal.h"
 #include "state/checkpoint.h"
+#include "store/sql.h"
 
 bool place_is_own(const char *path)
 {
@@ -90,23 +91,36 @@ static int try_journal(const void *subject, StrBuf *ret_text)
 	return -EINVAL;
 }
 
-/* Of the lines those that are of group.key (NULL: all but those of what place_check_config() looks at by itself). */
-static void filter(const StrBuf *lines, const char *group, const char *key, StrBuf *to)
+/* What the service may read when it runs, and not yet: place_check_config() looks at it by itself. */
+static const char *const password_options[] = {
+	"report.smtp_password_file", "database.db_password_file"};
+
+static bool is_of(Span line, const char *option)
 {
-	const char *line = strbuf_text(lines);
 	_cleanup_strbuf_ StrBuf mark = STRBUF_INIT;
 
-	strbuf_appendf(
-		&mark, ": %s.%s: ", group ? group : "report", key ? key : "smtp_password_file");
-	while (*line) {
-		size_t n = strcspn(line, "\n");
-		bool of_key = memmem(line, n, strbuf_text(&mark), mark.len) != NULL;
+	strbuf_appendf(&mark, ": %s: ", option);
+	return memmem(line.data, line.len, strbuf_text(&mark), mark.len) != NULL;
+}
 
-		if (of_key == !!group) {
-			strbuf_append(to, line, n);
+/* Of the lines those that are of option (NULL: all but those of passwords). */
+static void filter(const StrBuf *lines, const char *option, StrBuf *to)
+{
+	const char *text = strbuf_text(lines);
+
+	while (*text) {
+		Span line = {text, strcspn(text, "\n")};
+		bool taken = true;
+
+		if (option)
+			taken = is_of(line, option);
+		for (size_t i = 0; i < ARRAY_SIZE(password_options) && !option; i++)
+			taken &= !is_of(line, password_options[i]);
+		if (taken) {
+			strbuf_append_span(to, line);
 			strbuf_append_char(to, '\n');
 		}
-		line += n + (line[n] == '\n');
+		text += line.len + (text[line.len] == '\n');
 	}
 }
 
@@ -120,6 +134,7 @@ static void add(StrBuf *errors, const char *option, const char *path, const char
 /* What only the service can't see. */
 static void check_hidden(const Config *config, StrBuf *errors)
 {
+	bool sqlite = config->database.db_type == SQL_SQLITE;
 	const struct {
 		const char *option, *path;
 	} files[] = {
@@ -128,6 +143,11 @@ static void check_hidden(const Config *config, StrBuf *errors)
 		{"ASN_ASO.asn_db_path", config->asn_aso.asn_db_path},
 		{"general.log_file", config->general.log_file},
 		{"metrics.textfile", config->metrics.textfile},
+		{"database.sql_export_dir", config->database.sql_export_dir},
+		{"database.db_path", sqlite ? config->database.db_path : ""},
+		{"database.db_socket", sqlite ? "" : config->database.db_socket},
+		{"database.db_password_file", sqlite ? "" : config->database.db_password_file},
+		{"database.db_ca_file", sqlite ? "" : config->database.db_ca_file},
 	};
 	const char *why;
 
@@ -143,31 +163,40 @@ static void check_hidden(const Config *config, StrBuf *errors)
 	}
 }
 
+static void check_password(const char *option, const char *path, bool used, StrBuf *errors)
+{
+	Why why = {""};
+
+	if (used && *path && password_check_file(path, &why) < 0)
+		add(errors, option, path, why.text);
+}
+
 int place_check_config(
 	const Config *config, const char *group, const char *key, bool systemd, StrBuf *ret_errors)
 {
-	const char *password = config->report.smtp_password_file;
-	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, found = STRBUF_INIT;
-	Why why = {""};
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT, found = STRBUF_INIT, option = STRBUF_INIT;
 	bool root = geteuid() == 0;
 	int r = root ? trial_run(try_inputs, config, &found) : 0;
 
 	if (r < 0 && r != -EINVAL)
 		return r;
-	filter(&found, NULL, NULL, &errors);
-	if (root && *password && config->report.transport == REPORT_SMTP &&
-		password_check_file(password, &why) < 0)
-		add(&errors, "report.smtp_password_file", password, why.text);
+	filter(&found, NULL, &errors);
+	check_password("report.smtp_password_file", config->report.smtp_password_file,
+		root && config->report.transport == REPORT_SMTP, &errors);
+	check_password("database.db_password_file", config->database.db_password_file,
+		root && config->database.db_type != SQL_SQLITE, &errors);
 	if (systemd)
 		check_hidden(config, &errors);
 	strbuf_reset(&found);
 	if (config->source.type == SOURCE_JOURNAL &&
 		trial_run(try_journal, config, &found) == -EINVAL)
 		strbuf_appendf(&errors, "setup: %s\n", strbuf_text(&found));
-	if (strbuf_error(&errors))
-		return strbuf_error(&errors);
 	if (group)
-		filter(&errors, group, key, ret_errors);
+		strbuf_appendf(&option, "%s.%s", group, key);
+	if (strbuf_error(&errors) || strbuf_error(&option))
+		return -ENOMEM;
+	if (group)
+		filter(&errors, option.data, ret_errors);
 	else
 		strbuf_append(ret_errors, strbuf_text(&errors), errors.len);
 	if (strbuf_error(ret_errors))

@@ -19,6 +19,7 @@
 #include "daemon/trial.h"
 #include "daemon/unit.h"
 #include "state/status.h"
+#include "store/sql.h"
 
 #define UNIT_FILE_MAX ((size_t)1 << 20)
 #define SETTLE_S 30 /* how long a first report waits for what is in the log already */
@@ -69,6 +70,21 @@ static int add_directories(const Config *config, Plan *plan)
 	for (size_t i = 0; i < ARRAY_SIZE(databases) && !r; i++)
 		if (urls[i][0] && !is_in(databases[i], config->paths.state_dir))
 			r = add_parent(plan, databases[i], 0755);
+	if (!r && !is_in(config->database.sql_export_dir, config->paths.state_dir))
+		r = add_directory(plan, config->database.sql_export_dir, 0700);
+	if (!r && config->database.db_type == SQL_SQLITE &&
+		!is_in(config->database.db_path, config->paths.state_dir))
+		r = add_parent(plan, config->database.db_path, 0750);
+	return r;
+}
+
+/* "": there is none. */
+static int add_password(Plan *plan, const char *option, const char *path, Why *ret_why)
+{
+	int r = *path ? plan_add_group_right(plan, path, OWNER_SERVICE) : 0;
+
+	if (r == -ELOOP)
+		why_set(ret_why, "%s: %s is a link; name the file itself", option, path);
 	return r;
 }
 
@@ -228,11 +244,12 @@ int setup_plan(Setup *setup, Plan *plan, Why *ret_why)
 		r = plan_add_user(plan, OWNER_SERVICE);
 	if (!r)
 		r = add_directories(config, plan);
-	if (!r && *config->report.smtp_password_file)
-		r = plan_add_group_right(plan, config->report.smtp_password_file, OWNER_SERVICE);
-	if (r == -ELOOP)
-		why_set(ret_why, "report.smtp_password_file: %s is a link; name the file itself",
-			config->report.smtp_password_file);
+	if (!r)
+		r = add_password(plan, "report.smtp_password_file",
+			config->report.smtp_password_file, ret_why);
+	if (!r)
+		r = add_password(plan, "database.db_password_file",
+			config->database.db_password_file, ret_why);
 	if (!r && writes)
 		r = plan_add_file(plan, MLS_DEFAULT_CONFIG, setup->text, 0644, &backup);
 	if (!r)

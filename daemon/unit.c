@@ -2,6 +2,7 @@
 #include "daemon/unit.h"
 
 #include "base/file.h"
+#include "store/sql.h"
 #include "unit-text.h" /* MLS_UNIT_TEXT */
 
 #define MARK "# Written by 'maillogsentinel setup'"
@@ -125,7 +126,7 @@ static bool holds_control(const char *path)
 int unit_append_drop_in(const Config *config, StrBuf *sb, Why *ret_why)
 {
 	const char *metrics = config->metrics.textfile;
-	char *dirs[6];
+	char *dirs[8];
 	size_t count = 0;
 	int r = 0;
 
@@ -142,6 +143,10 @@ int unit_append_drop_in(const Config *config, StrBuf *sb, Why *ret_why)
 		r = add(dirs, &count, file_parent_dup(config->asn_aso.asn_db_path));
 	if (!r && *metrics)
 		r = add(dirs, &count, file_parent_dup(metrics));
+	if (!r)
+		r = add(dirs, &count, strdup(config->database.sql_export_dir));
+	if (!r && config->database.db_type == SQL_SQLITE)
+		r = add(dirs, &count, file_parent_dup(config->database.db_path));
 	if (count)
 		strbuf_append_string(sb, MARK ", which writes it anew: the service may write here, "
 					      "too\n[Service]\n");

@@ -149,6 +149,11 @@ static void test_drop_in(void)
 		{"metrics",
 			"metrics: { textfile = \"/var/lib/prometheus/node-exporter/m.prom\"; };",
 			"ReadWritePaths=\"-/var/lib/prometheus/node-exporter\"\n"},
+		{"files of SQL, and SQLite's",
+			"database: { sql_export_dir = \"/srv/sql\"; db_path = \"/srv/db/x\"; };",
+			"ReadWritePaths=\"-/srv/sql\"\nReadWritePaths=\"-/srv/db\"\n"},
+		{"a server's database",
+			"database: { db_type = \"postgresql\"; db_path = \"/srv/db/x\"; };", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
