@@ -407,13 +407,14 @@ static int open_file(const SinkOptions *options, void **ret_connection, Why *ret
 {
 	/*
 	 * With WAL, whoever reads does not wait for whoever writes. It is not there on every file system; then the answer is another mode,
-	 * which will do. What is committed is to be on the disk. Big pages cost half as much for an index.
+	 * which will do. What is committed is to be on the disk. Big pages cost less for an index, which is sorted in
+	 * the memory of the cache: in more than the processor has near by, it takes half as long again.
 	 */
 	static const char *const settings[] = {
 		"PRAGMA page_size = 8192",
 		"PRAGMA journal_mode = wal",
 		"PRAGMA synchronous = full",
-		"PRAGMA cache_size = -16000",
+		"PRAGMA cache_size = -2000",
 		"PRAGMA trusted_schema = off",
 	};
 	_cleanup_(connection_freep) Connection *connection = calloc(1, sizeof(*connection));
