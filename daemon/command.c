@@ -13,6 +13,7 @@ const Command *const command_table[] = {
 	&command_report,
 	&command_update_db,
 	&command_sql_export,
+	&command_sql_import,
 	&command_status,
 	&command_check_config,
 	&command_setup,

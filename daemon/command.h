@@ -48,7 +48,8 @@ typedef struct Command {
 } Command;
 
 extern const Command command_run, command_extract, command_explain, command_lookup, command_report,
-	command_update_db, command_sql_export, command_status, command_check_config, command_setup;
+	command_update_db, command_sql_export, command_sql_import, command_status,
+	command_check_config, command_setup;
 
 extern const Command *const command_table[];         /* in the order of --help; NULL ends it */
 extern const CommandOption command_global_options[]; /* those before a command */
