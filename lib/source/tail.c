@@ -3,7 +3,7 @@
 
 #include "base/compress.h"
 #include "base/file.h"
-#include "source/archive.h"
+#include "source/find.h"
 #include "source/moment.h"
 
 #include <fcntl.h>
@@ -235,60 +235,6 @@ static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
 	return from;
 }
 
-static bool has_directory(const char *path)
-{
-	_cleanup_free_ char *dir = file_parent_dup(path);
-
-	return !dir || !access(dir, F_OK) || errno != ENOENT;
-}
-
-/* archive_next(), not deceived by a directory that was not there for a moment. */
-static int look(const Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
-{
-	int r = archive_next(tail->path, from, place, why);
-
-	if (r == (ARCHIVE_LOST | ARCHIVE_NOTHING) && has_directory(tail->path))
-		r = archive_next(tail->path, from, place, why);
-	return r;
-}
-
-/*
- * The file of the checkpoint's place (`from`) is gone, with `place` as the next best one if `found` says so. But the one that was
- * finished before it may be there, even under the log's name (a power cut that took back a rotation): what was read of it is
- * known. That counts only if the first one is still gone then. The condition or -errno.
- */
-static int find_after_finished(
-	const Tail *tail, const ArchiveFrom *position, int found, ArchivePlace *place, Why *why)
-{
-	ArchiveFrom from = from_mark(tail, NULL);
-	ArchivePlace other, again;
-	Why ignored;
-	int r = from.mark ? look(tail, &from, &other, &ignored) : -ENOENT, still;
-
-	if (r < 0)
-		return found;
-	if (r & ARCHIVE_LOST) {
-		if (!(r & ARCHIVE_NOTHING))
-			archive_place_done(&other);
-		return found;
-	}
-	still = look(tail, position, &again, why);
-	if (!(found & ARCHIVE_NOTHING))
-		archive_place_done(place);
-	if (still < 0 || !(still & ARCHIVE_LOST)) {
-		if (!(r & ARCHIVE_NOTHING))
-			archive_place_done(&other);
-		if (still >= 0 && !(still & ARCHIVE_NOTHING))
-			*place = again;
-		return still;
-	}
-	if (!(still & ARCHIVE_NOTHING))
-		archive_place_done(&again);
-	if (!(r & ARCHIVE_NOTHING))
-		*place = other;
-	return r | ARCHIVE_LOST;
-}
-
 /* Whether the log's name leads to the file of another one: what is found there, and beside it, is that one's to read. */
 static bool leads_to_another(const Tail *tail)
 {
@@ -304,20 +250,20 @@ static bool leads_to_another(const Tail *tail)
 /* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
 static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
 {
+	ArchiveFrom finished = from_mark(tail, NULL);
+	bool after_finished = from->mark == &tail->position && finished.mark;
 	Why part = {""};
 	int r;
 
 	if (leads_to_another(tail))
 		return TAIL_IDLE;
-	r = look(tail, from, place, &part);
-	if (r >= 0 && r & ARCHIVE_LOST && from->mark == &tail->position)
-		r = find_after_finished(tail, from, r, place, &part);
+	r = find_place(tail->path, from, after_finished ? &finished : NULL, place, &part);
 	if (r < 0) {
 		why_set(why, "%s", part.text);
 		return r;
 	}
 	/* With the directory not there, nothing is known of what is in it: a file system may be mounted later. */
-	if (!tail->gone_said && !(r & ARCHIVE_NOTHING && !has_directory(tail->path))) {
+	if (!tail->gone_said && !(r & ARCHIVE_NOTHING && !find_has_directory(tail->path))) {
 		if (r & ARCHIVE_LOST && !from->after_open)
 			say_gone(tail, from->mark ? from->mark->offset : 0,
 				r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
