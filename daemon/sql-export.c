@@ -15,9 +15,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NAMED_MAX 100   /* lines that are named on stderr; of the others their number */
+#define NAMED_MAX 100   /* runs of lines that are named on stderr; of the others their number */
 #define NAMED_LEN 200   /* bytes of such a line */
 #define LOOK_EVERY 1024 /* lines until it is looked whether the run is to end */
+
+/* Lines that stay behind, one after another. */
+typedef struct Run {
+	uint64_t count;
+	uint64_t number, begin, end; /* where in the CSV */
+	StrBuf first;                /* why, and the first of them */
+} Run;
 
 typedef struct Export {
 	const Config *config;
@@ -26,9 +33,10 @@ typedef struct Export {
 	SqlSpool spool;
 	CsvReader *reader;
 	StrBuf scratch;
-	uint64_t lines;   /* that were read */
-	uint64_t skipped; /* of them, that are no rows for a database */
-	bool incomplete;  /* something did not get out, and was said */
+	uint64_t lines; /* that were read */
+	Run run;
+	uint64_t runs, not_named;
+	bool incomplete; /* something did not get out, and was said */
 } Export;
 
 static void export_done(Export *export)
@@ -37,6 +45,7 @@ static void export_done(Export *export)
 	sqlspool_done(&export->spool);
 	csvreader_free(export->reader);
 	strbuf_done(&export->scratch);
+	strbuf_done(&export->run.first);
 }
 
 static int fail(const char *what, int error)
@@ -193,33 +202,72 @@ static const char *csv_path(const Export *export, uint64_t number)
 	return checkpoint->csv_path;
 }
 
-/* A line that stays behind. */
-static void name_line(Export *export, const CsvPlace *place, Span line, const char *why)
+/* Names the lines that stayed behind, if there were any. */
+static void end_run(Export *export)
 {
 	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	Run *run = &export->run;
+
+	if (!run->count)
+		return;
+	if (export->runs++ >= NAMED_MAX) {
+		export->not_named += run->count;
+	} else {
+		strbuf_appendf(&text, "%s: of its files number %" PRIu64 ", ",
+			csv_path(export, run->number), run->number);
+		if (run->count == 1)
+			strbuf_appendf(&text, "at byte %" PRIu64 ": is not exported: ", run->begin);
+		else
+			strbuf_appendf(&text,
+				"bytes %" PRIu64 " to %" PRIu64 ": %" PRIu64
+				" lines are not exported, the first: ",
+				run->begin, run->end - 1, run->count);
+		strbuf_append(&text, strbuf_text(&run->first), run->first.len);
+		log_fields(LOG_LEVEL_ERROR, MESSAGE_NONE, NULL, 0,
+			(Span){strbuf_text(&text), text.len});
+	}
+	run->count = 0;
+}
+
+/* A line that stays behind, from its first byte on, and with its LF. */
+static void skip_line(Export *export, const CsvPlace *place, Span line, const char *why)
+{
+	Run *run = &export->run;
 
 	export->incomplete = true;
-	if (export->skipped++ >= NAMED_MAX)
-		return;
-	strbuf_appendf(&text,
-		"%s: of its files number %" PRIu64 ", at byte %" PRIu64 ": is not exported: %s: ",
-		csv_path(export, place->number), place->number, place->offset, why);
-	strbuf_append(&text, line.data, MIN(line.len, (size_t)NAMED_LEN));
-	if (line.len > NAMED_LEN)
-		strbuf_append_string(&text, "...");
-	log_fields(LOG_LEVEL_ERROR, MESSAGE_NONE, NULL, 0, (Span){strbuf_text(&text), text.len});
+	if (run->count && (run->number != place->number || run->end != place->offset))
+		end_run(export);
+	if (!run->count++) {
+		run->number = place->number;
+		run->begin = place->offset;
+		strbuf_reset(&run->first);
+		strbuf_appendf(&run->first, "%s: ", why);
+		strbuf_append(&run->first, line.data, MIN(line.len, (size_t)NAMED_LEN));
+		if (line.len > NAMED_LEN)
+			strbuf_append_string(&run->first, "...");
+	}
+	run->end = csvreader_place(export->reader).offset;
+}
+
+/* The place of the line's first byte. Before it was read the reader may have been at the end of another file. */
+static CsvPlace place_of(const Export *export, const CsvPlace *before, Span line)
+{
+	CsvPlace place = csvreader_place(export->reader);
+	/* A piece of a line that is too long has no LF. */
+	bool is_piece = place.number == before->number && place.offset == before->offset + line.len;
+
+	place.offset -= line.len + !is_piece;
+	return place;
 }
 
 /* 0 or -errno, said. */
-static int add_line(Export *export, SqlBatch *batch, Span line)
+static int add_line(Export *export, SqlBatch *batch, const CsvPlace *before, Span line)
 {
-	/* Behind the line and its LF. That before it was read may be the end of another file. */
-	CsvPlace place = csvreader_place(export->reader);
+	CsvPlace place = place_of(export, before, line);
 	Why why = {""};
 	Row row;
 	int r;
 
-	place.offset -= line.len + 1;
 	export->lines++;
 	r = csv_parse_row(line, &export->scratch, &row, &why);
 	if (!r)
@@ -228,45 +276,49 @@ static int add_line(Export *export, SqlBatch *batch, Span line)
 		log_error("%s: %s", export->spool.dir, *why.text ? why.text : strerror(-r));
 		return r;
 	}
-	if (r > 0) {
-		name_line(export, &place, line, why.text);
-		sqlbatch_skip(batch);
-	}
+	if (!r)
+		return 0;
+	skip_line(export, &place, line, why.text);
+	sqlbatch_skip(batch);
 	return 0;
 }
 
 /*
- * Reads rows into the batch until it is full. *ret_end says that there are no more, that they can't be read, or that the run is to end. 0
- * or -errno, said: a row that was read is not in the batch.
+ * Reads rows into the batch until it is full or rows are missing, of which none is in its range: *ret_to is where that ends. *ret_end says
+ * that there are no more, that they can't be read, or that the process is to end. 0 or -errno, said: a row that was read is not in the batch.
  */
-static int read_rows(Export *export, SqlBatch *batch, bool *ret_end)
+static int read_rows(Export *export, SqlBatch *batch, CsvPlace *ret_to, bool *ret_end)
 {
-	int r = 0;
+	int r = 0, status = 0;
 
-	while (!r && !*ret_end && !sqlbatch_full(batch)) {
+	while (!r && !status && !*ret_end && !sqlbatch_full(batch)) {
+		CsvPlace before = csvreader_place(export->reader);
 		Why why = {""};
 		Span line;
-		int status = csvreader_next(export->reader, &line, &why);
 
+		status = csvreader_next(export->reader, &line, &why);
 		if (!status)
-			r = add_line(export, batch, line);
-		else if (status != CSVREADER_END)
+			r = add_line(export, batch, &before, line);
+		if (status == CSVREADER_MISSING || status < 0) {
+			end_run(export);
 			log_error("%s", why.text);
-		export->incomplete |= status == CSVREADER_MISSING || status < 0;
+			export->incomplete = true;
+		}
+		*ret_to = status == CSVREADER_MISSING ? before : csvreader_place(export->reader);
 		*ret_end = status == CSVREADER_END || status < 0 ||
 			   (export->lines % LOOK_EVERY == 0 && interrupt_is_pending());
 	}
+	end_run(export);
 	return r;
 }
 
 /* 0 or -errno, said. */
-static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *from, const char *name)
+static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *to, const char *name)
 {
-	CsvPlace end = csvreader_place(export->reader);
 	SqlMark *mark = &export->mark;
 	Why why = {""};
 	SqlHead head;
-	int r = sqlbatch_finish(batch, &end, &head, &why);
+	int r = sqlbatch_finish(batch, to, &head, &why);
 
 	if (r < 0) {
 		log_error(
@@ -274,10 +326,10 @@ static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *from, co
 		return r;
 	}
 	if (r == SQLBATCH_EMPTY)
-		return mark->has_place && !is_before(from, &end)
+		return mark->has_place && !is_before(&mark->place, to)
 			       ? 0
-			       : sqlmark_move(mark, &end, mark->next);
-	r = sqlmark_move(mark, &end, mark->next + 1);
+			       : sqlmark_move(mark, to, mark->next);
+	r = sqlmark_move(mark, to, mark->next + 1);
 	if (!r)
 		(void)printf("%s/%s: %" PRIu64 " row%s\n", export->spool.dir, name, head.rows,
 			head.rows == 1 ? "" : "s");
@@ -287,7 +339,7 @@ static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *from, co
 /* One file, if there is a row. 0 or -errno, said. */
 static int write_file(Export *export, bool *ret_end)
 {
-	CsvPlace from = csvreader_place(export->reader);
+	CsvPlace from = csvreader_place(export->reader), to = from;
 	_cleanup_(sqlbatch_freep) SqlBatch *batch = NULL;
 	char name[SQLSPOOL_NAME_MAX];
 	int r = sqlspool_name(export->mark.next, loop_wall_us(), name);
@@ -297,8 +349,8 @@ static int write_file(Export *export, bool *ret_end)
 			export->spool.dir, name, &export->table, export->mark.next, &from, &batch);
 	if (r < 0)
 		return fail(export->spool.dir, r);
-	r = read_rows(export, batch, ret_end);
-	return r ? r : finish_file(export, batch, &from, name);
+	r = read_rows(export, batch, &to, ret_end);
+	return r ? r : finish_file(export, batch, &to, name);
 }
 
 /* ---- a run ------------------------------------------------------------------------------------ */
@@ -318,9 +370,9 @@ static int write_files(Export *export, SqlExportStart start)
 	r = find_start(export, start);
 	while (!r && !end)
 		r = write_file(export, &end);
-	if (export->skipped > NAMED_MAX)
+	if (export->not_named)
 		log_error("lines of the CSV that are not exported: %" PRIu64 " more",
-			export->skipped - NAMED_MAX);
+			export->not_named);
 	return r;
 }
 

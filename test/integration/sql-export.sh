@@ -75,28 +75,36 @@ spoil() { # USER TEXT
 	at=$(grep -abF ",$1,null," "$CSV" | cut -d: -f1)
 	printf '%s' "$2" | dd of="$CSV" bs=1 seek="$at" conv=notrunc status=none
 }
+at() { grep -abe "$1" "$CSV" | head -n 1 | cut -d: -f1; } # PATTERN, of a line
 long=$(printf '%0300d' 7)
 mapfile -t first < <(seq -f first%g 80)
 mapfile -t middle < <(seq -f middle%g 9)
-record "${first[@]}" torn old "x$long" "${middle[@]}"
+record "${first[@]}" torn "${middle[0]}" old "${middle[1]}" "x$long" "${middle[@]:2}"
 spoil old "$(grep ",old,null," "$CSV" | sed 's/2026/0999/')"
 spoil torn "$(grep ",torn,null," "$CSV" | sed 's/",/"\n/')"
 spoil "x$long" $'\e[31m'
 export_rows; got=$?
-said_is 1 "$CSV: of its files number 3, at byte " "is not exported: " 'mx1,"2026-11-22 13:01"' '203.0.113.7,torn,' '"0999-11-22' ': \x1b[31m'
-tap_is "$(grep -c 'is not exported' "$WORK/said") $(sql_says "$(last)" skipped)" "4 4" "each is named, and counted in the file"
+file="$CSV: of its files number 3"
+said_is 1 "$file, bytes $(at '^mx1,"2026-11-22 13:01"$') to $(($(at ",${middle[0]},") - 1)): 2 lines are not exported, the first: " ': mx1,"2026-11-22 13:01"' \
+	"$file, at byte $(at '"0999-'): is not exported: " ': mx1,"0999-11-22' "$file, at byte $(at $'^\e'): is not exported: " ': \x1b[31m'
+tap_is "$(wc -l <"$WORK/said") $(sql_says "$(last)" skipped)" "3 4" "each is named, and counted in the file"
 tap_is "$(grep -c "$long" "$WORK/said") $(grep -c '000\.\.\.$' "$WORK/said")" "0 1" "as far as it is of use"
 tap_is "$(sql_users "$(last)")" "${first[*]} ${middle[*]} " "the others get out"
 export_rows; got=$?
 tap_is "$got $(cat "$WORK/said")" "0 " "it is said once"
-mapfile -t bad < <(seq -f bad%g 150)
+mapfile -t bad < <(seq -f 'bad%g' 150)
+mapfile -t mixed < <(awk 'BEGIN { for (i = 1; i <= 150; i++) print "worse" i "\ngood" i }')
+mapfile -t between < <(seq -f between%g 9)
 mapfile -t last < <(seq -f last%g 9)
-record "${bad[@]}" "${last[@]}"
-for ((i = 1; i <= 150; i++)); do spoil bad$i '######'; done
+record "${bad[@]}" "${between[@]}" "${mixed[@]}" "${last[@]}"
+for ((i = 1; i <= 150; i++)); do
+	spoil bad$i '######'
+	spoil worse$i '######'
+done
 export_rows; got=$?
-said_is 1 "lines of the CSV that are not exported: 50 more"
-tap_is "$(grep -c 'is not exported' "$WORK/said") $(sql_says "$(last)" skipped) $(sql_users "$(last)")" \
-	"100 150 ${last[*]} " "very many are counted"
+said_is 1 ": 150 lines are not exported, the first: " "lines of the CSV that are not exported: 51 more"
+tap_is "$(wc -l <"$WORK/said") $(sql_says "$(last)" skipped) $(sql_users "$(last)")" \
+	"101 300 ${between[*]} $(printf 'good%s ' $(seq 150))${last[*]} " "very many are counted"
 record j
 mv "$CSV" "$WORK/aside"
 record k

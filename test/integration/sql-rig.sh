@@ -16,7 +16,7 @@ sql_users() { sql_rows "$1" | cut -d' ' -f4 | tr '\n' ' '; } # DIRECTORY
 sql_says() { sed -n "s/^-- $2: //p;/^[^-]/q" "$1"; } # FILE KEY
 
 # What is wrong with the names and heads of a directory's files: sequences that are not one by one from FIRST on, a name that is none, a file that
-# another can read, ranges that do not go on where the file before ended (or behind the header of the next CSV), numbers of rows that are not there.
+# another can read, ranges that do not go on where the file before ended (or at the start of the next CSV), numbers of rows that are not there.
 sql_defects() { # DIRECTORY [FIRST]
 	local file name from end='' next=${2:-1} rows
 
@@ -29,7 +29,7 @@ sql_defects() { # DIRECTORY [FIRST]
 		[ "$(sql_says "$file" sequence)" -eq $((next - 1)) ] || echo "$name: says it is $(sql_says "$file" sequence)"
 		[ "$(stat -c %a "$file")" = 600 ] || echo "$name: mode $(stat -c %a "$file")"
 		from=$(sql_says "$file" from)
-		[ "${end:-$from}" = "$from" ] || [ "$((${end%.*} + 1)).69" = "$from" ] || echo "$name: begins at $from, not $end"
+		[ "${end:-$from}" = "$from" ] || [[ $from == $((${end%.*} + 1)).@(0|69) ]] || echo "$name: begins at $from, not $end"
 		end=$(sql_says "$file" to)
 		rows=$(grep -c "^('" "$file")
 		[ "$(sql_says "$file" rows)" = "$rows" ] || echo "$name: says it has $(sql_says "$file" rows) rows, of which $rows are there"
