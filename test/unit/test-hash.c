@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/hash.h"
 
+#include "base/digest.h"
 #include "tap.h"
 
 /* The key and the inputs of the paper and of its authors' code: 00 01 02 ... */
@@ -23,6 +24,40 @@ static const struct {
 	{1, {0x44af996bd8c187daULL, 0x45fc229b11597634ULL}},
 };
 
+/* What libxxhash has for 0, 1, 2, ... in one piece. */
+static const struct {
+	size_t len;
+	const char *text;
+} texts[] = {
+	{0, "99aa06d3014798d86001c324468d497f"},
+	{1, "a6cd5e9392000f6ac44bdff4074eecdb"},
+	{1000, "076f7e02b7120d2ad33dd80b46f60e50"},
+};
+
+static void test_texts(void)
+{
+	unsigned char input[1000];
+	Digest *digest = NULL;
+
+	for (size_t i = 0; i < sizeof(input); i++)
+		input[i] = (unsigned char)i;
+	for (size_t i = 0; i < ARRAY_SIZE(texts) && !digest_new(&digest); i++) {
+		char text[DIGEST_TEXT_LEN + 1] = "", again[DIGEST_TEXT_LEN + 1] = "";
+
+		for (size_t at = 0; at < texts[i].len; at += 7)
+			digest_add(digest, input + at, MIN((size_t)7, texts[i].len - at));
+		digest_get_text(digest, text);
+		digest_reset(digest);
+		digest_add(digest, input, texts[i].len);
+		digest_get_text(digest, again);
+		if (!tap_ok(!strcmp(text, texts[i].text) && !strcmp(again, texts[i].text) &&
+				    digest_get(digest) == digest_bytes(input, texts[i].len),
+			    "XXH3 of %zu bytes, in pieces and in one", texts[i].len))
+			tap_note("%s %s", text, again);
+		digest_free(TAKE(digest));
+	}
+}
+
 int main(void)
 {
 	unsigned char input[16];
@@ -39,5 +74,6 @@ int main(void)
 			    "SipHash-2-4-128 of %zu bytes", digests[i].len))
 			tap_note("%016" PRIx64 " %016" PRIx64, digest.h0, digest.h1);
 	}
+	test_texts();
 	return tap_done();
 }

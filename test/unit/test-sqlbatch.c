@@ -164,6 +164,8 @@ static bool refused(const char *path)
 
 static void test_damage(void)
 {
+	size_t step = getenv("MLS_TEST_SMALL") ? 13 : 1;
+
 	for (size_t k = 0; k < ARRAY_SIZE(files); k++) {
 		_cleanup_strbuf_ StrBuf file = STRBUF_INIT;
 		size_t taken = 0;
@@ -171,7 +173,7 @@ static void test_damage(void)
 
 		write_two(files[k].dialect, &head);
 		file = scratch_read(NAME);
-		for (size_t i = 0; i < file.len; i++) {
+		for (size_t i = 0; i < file.len; i += step) {
 			for (int bit = 0; bit < 8; bit += 5) {
 				file.data[i] ^= (char)(1 << bit);
 				scratch_write("damaged", file.data, file.len);
