@@ -273,6 +273,31 @@ static void test_strange(void)
 		"none is -ENOENT");
 }
 
+/* Memory is not for whatever somebody has made of a file. */
+static void test_endless(void)
+{
+	_cleanup_(sqlreplay_freep) SqlReplay *replay = NULL;
+	_cleanup_strbuf_ StrBuf file = STRBUF_INIT;
+	Why why = {""};
+	SqlHead head;
+	size_t len;
+	char *rest;
+
+	write_two(SQL_SQLITE, &head);
+	file = scratch_read(NAME);
+	MUST(!sqlhead_parse((Span){file.data, file.len}, &head, &len, NULL));
+	strbuf_truncate(&file, len);
+	rest = strbuf_reserve(&file, 2 * SQLREPLAY_STATEMENT_MAX);
+	MUST(rest);
+	memset(rest, 'x', 2 * SQLREPLAY_STATEMENT_MAX);
+	file.len += 2 * SQLREPLAY_STATEMENT_MAX;
+	scratch_write("endless", file.data, file.len);
+	tap_ok(sqlreplay_open("endless", &replay, &why) == -EBADMSG &&
+			strstr(why.text, "a statement is longer than 8388608 bytes"),
+		"a statement without an end");
+	MUST(!unlink("endless"));
+}
+
 /* Reads on after somebody has changed the file. Whether the ledger's statement was withheld. */
 static bool withheld(void (*change)(const StrBuf *file))
 {
@@ -307,6 +332,12 @@ static void change_end(const StrBuf *file)
 	(void)file;
 }
 
+static void change_end_unseen(const StrBuf *file)
+{
+	scratch_append(NAME, "", 1);
+	(void)file;
+}
+
 static void cut(const StrBuf *file)
 {
 	MUST(!truncate(NAME, (off_t)file->len - 800));
@@ -316,6 +347,7 @@ static void test_changed(void)
 {
 	tap_ok(withheld(change_row), "a row that changes after the file was opened");
 	tap_ok(withheld(change_end), "an end that changes after the file was opened");
+	tap_ok(withheld(change_end_unseen), "even by a NUL");
 	tap_ok(withheld(cut), "a file that is cut after it was opened");
 }
 
@@ -421,6 +453,10 @@ static void test_nothing(void)
 		"until it is finished it has another name");
 	sqlbatch_free(batch);
 	tap_ok(!entries("dir"), "given up, nothing is left");
+	begin("dir", &batch);
+	tap_ok(sqlbatch_add(batch, &(CsvPlace){INSTANCE, 1, 68}, &first, &why) == -EINVAL,
+		"a row that is before the range is refused");
+	sqlbatch_free(batch);
 	begin("none", &batch);
 	tap_ok(sqlbatch_add(batch, &place, &first, &why) == -ENOENT && strstr(why.text, "none/"),
 		"without the directory it is an error that names it");
@@ -623,11 +659,34 @@ static void test_heads(void)
 	tap_ok(!wrong, "heads are of one length and come back");
 }
 
+static void test_short_heads(void)
+{
+	_cleanup_strbuf_ StrBuf file = STRBUF_INIT;
+	size_t len, wrong = 0;
+	SqlHead head;
+
+	write_two(SQL_MYSQL, &head);
+	file = scratch_read(NAME);
+	MUST(!sqlhead_parse((Span){file.data, file.len}, &head, &len, NULL));
+	for (size_t i = 0; i < len; i++) {
+		_cleanup_free_ char *part = malloc(i + 1);
+		size_t part_len;
+		Why why = {""};
+
+		MUST(part);
+		memcpy(part + 1, file.data, i);
+		wrong += sqlhead_parse((Span){part + 1, i}, &head, &part_len, &why) != -EBADMSG ||
+			 !*why.text;
+	}
+	tap_ok(!wrong, "a head that is cut is none");
+}
+
 int main(void)
 {
 	scratch_enter();
 	test_files();
 	test_heads();
+	test_short_heads();
 	test_three_files();
 	test_places();
 	test_nothing();
@@ -637,6 +696,7 @@ int main(void)
 	test_limits();
 	test_strange();
 	test_wrong_count();
+	test_endless();
 	test_changed();
 	test_damage();
 	return tap_done();
