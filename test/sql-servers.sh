@@ -129,24 +129,25 @@ sql_my_launch() { # PORT
 }
 
 sql_my_answers() {
-	! sql_running "$sql_my_pid" || mariadb --no-defaults -S "$sql_my_socket" -u root -e '' 2>/dev/null
+	! sql_running "$sql_my_pid" || mariadb --no-defaults --skip-ssl -S "$sql_my_socket" -u root -e '' 2>/dev/null
 }
 
+# Newer clients would look for a certificate that they trust at a socket, too.
 # mariadb as the administrator, at the database maillogsentinel.
 sql_mariadb() { # [ARG...]
-	mariadb --no-defaults --default-character-set=utf8mb4 -N -B -S "$sql_my_socket" -u root -D maillogsentinel "$@"
+	mariadb --no-defaults --skip-ssl --default-character-set=utf8mb4 -N -B -S "$sql_my_socket" -u root -D maillogsentinel "$@"
 }
 
 # mariadb as the user mls over TCP.
 sql_mariadb_user() { # [ARG...]
-	MYSQL_PWD=$sql_password mariadb --no-defaults --default-character-set=utf8mb4 -N -B --protocol=tcp -h 127.0.0.1 -P "$sql_my_port" \
+	MYSQL_PWD=$sql_password mariadb --no-defaults --skip-ssl --default-character-set=utf8mb4 -N -B --protocol=tcp -h 127.0.0.1 -P "$sql_my_port" \
 		-u $sql_user -D maillogsentinel "$@"
 }
 
 sql_my_fill() {
 	local quoted=${sql_password//\\/\\\\}
 
-	mariadb --no-defaults --default-character-set=utf8mb4 -S "$sql_my_socket" -u root <<X
+	mariadb --no-defaults --skip-ssl --default-character-set=utf8mb4 -S "$sql_my_socket" -u root <<X
 CREATE USER mls@'%' IDENTIFIED BY '${quoted//\'/\'\'}';
 CREATE DATABASE maillogsentinel CHARACTER SET utf8mb4;
 GRANT ALL ON maillogsentinel.* TO mls@'%';

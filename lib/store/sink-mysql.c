@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -352,6 +353,17 @@ static void watch_host(const Connection *connection)
 			fd, all[i].level, all[i].name, &all[i].value, sizeof(all[i].value));
 }
 
+/* The library would take the name of who logged in at the terminal, whose process it may not be. */
+static const char *user_name(const SinkOptions *options)
+{
+	const struct passwd *user;
+
+	if (sink_given(options->user))
+		return options->user;
+	user = getpwuid(geteuid());
+	return user ? user->pw_name : NULL;
+}
+
 /* 0, or as sink_open(); *ret_tls_failed: it was TLS. */
 static int connect_once(Connection *connection, SinkTls tls, const SinkOptions *options,
 	const char *password, bool *ret_tls_failed, Why *ret_why)
@@ -368,9 +380,8 @@ static int connect_once(Connection *connection, SinkTls tls, const SinkOptions *
 		r = set_tls(connection, tls, options, ret_why);
 	if (r < 0)
 		return r;
-	if (!api->mysql_real_connect(connection->mysql, server_host(options),
-		    sink_given(options->user), password, options->name, options->port,
-		    sink_given(options->socket), 0)) {
+	if (!api->mysql_real_connect(connection->mysql, server_host(options), user_name(options),
+		    password, options->name, options->port, sink_given(options->socket), 0)) {
 		*ret_tls_failed = api->mysql_errno(connection->mysql) == CLIENT_TLS;
 		return failed(connection, ret_why);
 	}

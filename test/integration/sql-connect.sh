@@ -35,7 +35,8 @@ sql_pg_tls=(-c ssl=on -c ssl_cert_file="$sql_dir/server.crt" -c ssl_key_file="$s
 sql_my_tls=(--ssl-cert="$sql_dir/server.crt" --ssl-key="$sql_dir/mysql.key")
 sql_pg_common=(-c 'listen_addresses=127.0.0.1,127.0.0.2')
 sql_my_common=('--bind-address=127.0.0.1,127.0.0.2')
-sql_pg_options=("${sql_pg_common[@]}") sql_my_options=("${sql_my_common[@]}")
+# newer ones make a certificate of their own where they are given none
+sql_pg_options=("${sql_pg_common[@]}") sql_my_options=("${sql_my_common[@]}" --skip-ssl)
 me=$(id -un)
 sql_pg_rules=("local all $me peer" "host all all 127.0.0.2/32 scram-sha-256")
 sql_start postgresql mariadb
@@ -100,6 +101,9 @@ sql_mariadb -e "GRANT ALL ON nowhere.* TO mls@'%'"
 gives "no such database" "ENOENT Unknown database 'nowhere'" mariadb name=nowhere </dev/null
 sql_psql -c "CREATE ROLE \"$me\" LOGIN; GRANT CONNECT ON DATABASE maillogsentinel TO \"$me\""
 gives "by its socket as the process's user" "0|$me|0" postgresql socket="$sql_pg_socket" user= password= <<<'q SELECT current_user'
+[ "$me" = root ] || sql_mariadb -e "CREATE USER \`$me\`@localhost IDENTIFIED VIA unix_socket"
+gives "by its socket as the process's user" "0|$me@localhost|0" mariadb name=information_schema socket="$sql_my_socket" user= password= \
+	<<<'q SELECT CURRENT_USER()'
 
 # ---- TLS --------------------------------------------------------------------------------------------
 
@@ -111,7 +115,7 @@ both "a server without TLS, require" "EACCES *" tls=require
 both "a server without TLS, verify" "EACCES *" tls=verify ca_file="$sql_dir/ca.crt"
 sql_stop postgresql
 sql_stop mariadb
-sql_pg_options+=("${sql_pg_tls[@]}") sql_my_options+=("${sql_my_tls[@]}")
+sql_pg_options=("${sql_pg_common[@]}" "${sql_pg_tls[@]}") sql_my_options=("${sql_my_common[@]}" "${sql_my_tls[@]}")
 for kind in postgresql mariadb; do
 	again $kind "with TLS"
 	for tls in off=f prefer=t require=t; do
@@ -322,5 +326,44 @@ for kind in postgresql mariadb; do
 	gives "a server that hangs" "away *" $kind timeout_ms=1000 </dev/null
 	kill -CONT "${!pid}"
 	gives "a server that hangs no longer" "0|0" $kind <<<'x SELECT 1'
+done
+
+# ---- the program, by its configuration --------------------------------------------------------------
+
+mkdir "$WORK/state"
+program() { # KIND COMMAND [SED], which changes the settings
+	printf '%s\n' "paths: { working_dir = \"$WORK/state\"; state_dir = \"$WORK/state\"; mail_log = \"$WORK/log\"; };" \
+		'dns: { enabled = false; };' "database: { $(sql_settings "$1" | sed "${3-}") };" >"$WORK/conf"
+	timeout 60 "$MLS_PROGRAM" -c "$WORK/conf" "$2" 2>&1
+}
+imports() { # TEXT STATUS PATTERN KIND [SED]
+	local got status
+
+	got=$(program "$4" sql-import "${5-}")
+	status=$?
+	# shellcheck disable=SC2053  # a pattern
+	if [ $status -eq "$2" ] && [[ $got == $3 ]]; then
+		tap_pass "$4: $1"
+	else
+		tap_fail "$4: $1"
+		tap_note "exit status $status: $got"
+	fi
+}
+for kind in postgresql mariadb; do
+	rm -rf "$WORK/state"
+	mkdir "$WORK/state"
+	printf '2026-05-01T00:00:0%d.000000+00:00 mx1 postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=u\n' \
+		1 2 3 >"$WORK/log"
+	program $kind extract >/dev/null
+	program $kind sql-export >/dev/null
+	chmod 644 "$sql_password_file"
+	imports "a password file that others can read" 1 "*$sql_password_file*" $kind
+	chmod 600 "$sql_password_file"
+	imports "a password file that isn't there" 1 "*$WORK/none*" $kind "s,$sql_password_file,$WORK/none,"
+	imports "an authority that is not trusted" 1 "*127.0.0.1:${port[$kind]}, maillogsentinel: *certificate*" $kind \
+		"s,\$, db_tls = \"verify\"; db_ca_file = \"$sql_dir/other.crt\";,"
+	imports "nobody at the port" 1 "*127.0.0.1:1, maillogsentinel: *" $kind 's/db_port = [0-9]*/db_port = 1/'
+	imports "a good certificate" 0 "*" $kind "s,\$, db_tls = \"verify\"; db_ca_file = \"$sql_dir/ca.crt\";,"
+	tap_is "$(sql_ask $kind 'SELECT count(*) FROM failed_logins')" 3 "$kind: the rows are there"
 done
 tap_done
