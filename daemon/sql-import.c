@@ -356,6 +356,24 @@ static int save(const Import *import, uint64_t sequence)
 	return r;
 }
 
+/* Says why, and how many files wait: as the ledger has it, or, where it was not asked, as the import before left it. */
+static void say_stopped(const Import *import, size_t at, const Why *why)
+{
+	Imported imported = {.sequence = 0};
+	size_t waiting = 0;
+
+	if (!import->locked && imported_load(import->config->paths.state_dir, &imported, NULL))
+		imported.sequence = 0;
+	for (size_t i = at; i < import->spool.count; i++)
+		waiting += import->spool.entries[i].sequence > imported.sequence;
+	if (waiting == 1)
+		log_error("%s; a file waits", why->text);
+	else if (waiting)
+		log_error("%s; %zu files wait", why->text, waiting);
+	else
+		log_error("%s", why->text);
+}
+
 /* 0 or an error, said. */
 static int import_all(Import *import)
 {
@@ -374,8 +392,7 @@ static int import_all(Import *import)
 	}
 	meter_clear(&import->meter);
 	if (r)
-		log_error("%s; %zu of %zu files wait", why.text, import->spool.count - i,
-			import->spool.count);
+		say_stopped(import, i, &why);
 	if (import->sink && r != SINK_AWAY) {
 		end = complete(import, &why);
 		if (end)
