@@ -118,34 +118,39 @@ static void append_ledger_table(StrBuf *sb, const SqlTable *table)
 /* ---- views ---------------------------------------------------------------------------------- */
 
 /*
- * {x} is the table's column for the CSV's column x, {day} the day of its date, {table} the table. A network has one name, and an address
- * one country and network, so that it has one row.
+ * {x} is the table's column for the CSV's column x, {table} the table, and the rest is in words. A network has one name, and an
+ * address one country and network, so that it has one row.
  */
 static const struct {
 	const char *suffix, *query;
 } views[] = {
-	{"_per_day", "SELECT {day} AS day, count(*) AS failures, count(DISTINCT {ip}) AS addresses,"
-		     " count(DISTINCT {user}) AS usernames\n"
-		     "  FROM {table} GROUP BY {day} ORDER BY day"},
-	{"_per_country", "SELECT {country_code} AS country_code, count(*) AS failures,"
-			 " count(DISTINCT {ip}) AS addresses,\n"
+	{"_per_day",
+		"SELECT {day} AS day, count(*) AS failures, count(DISTINCT {ip}) AS addresses,\n"
+		"  count(DISTINCT {name}) AS usernames\n"
+		"  FROM {table} GROUP BY {day} ORDER BY day"},
+	{"_per_country", "SELECT {country_code} AS country_code, count(*) AS failures,\n"
+			 "  count(DISTINCT {ip}) AS addresses,\n"
 			 "  min({date}) AS first_seen, max({date}) AS last_seen\n"
 			 "  FROM {table} GROUP BY {country_code} ORDER BY failures DESC"},
-	{"_per_network", "SELECT {asn} AS asn, max({aso}) AS aso, count(*) AS failures,"
-			 " count(DISTINCT {ip}) AS addresses,\n"
+	{"_per_network", "SELECT {asn} AS asn, max({aso}) AS aso, count(*) AS failures,\n"
+			 "  count(DISTINCT {ip}) AS addresses,\n"
 			 "  min({date}) AS first_seen, max({date}) AS last_seen\n"
 			 "  FROM {table} GROUP BY {asn} ORDER BY failures DESC"},
 	{"_top_addresses",
-		"SELECT {ip} AS ip, count(*) AS failures, count(DISTINCT {user}) AS usernames,\n"
+		"SELECT {ip} AS ip, count(*) AS failures, count(DISTINCT {name}) AS usernames,\n"
 		"  max({country_code}) AS country_code, max({asn}) AS asn, max({aso}) AS aso,\n"
 		"  min({date}) AS first_seen, max({date}) AS last_seen\n"
-		"  FROM {table} WHERE {ip} IS NOT NULL GROUP BY {ip} ORDER BY failures DESC, "
-		"last_seen "
-		"DESC"},
+		"  FROM {table} WHERE {ip} IS NOT NULL GROUP BY {ip}\n"
+		"  ORDER BY failures DESC, last_seen DESC"},
 };
 
-static const char *const day_of[SQL_DIALECT_COUNT] = {
-	"substr({date}, 1, 10)", "CAST({date} AS date)", "CAST({date} AS DATE)"};
+static const struct {
+	const char *word, *means[SQL_DIALECT_COUNT];
+} words[] = {
+	{"day", {"substr({date}, 1, 10)", "CAST({date} AS date)", "CAST({date} AS DATE)"}},
+	/* MariaDB keeps texts without a limit apart on disk; with hashes of them it takes a third of the time. */
+	{"name", {"{user}", "{user}", "unhex(md5({user}))"}},
+};
 
 /* False where a column that it needs is left out. */
 static bool append_filled_in(StrBuf *sb, const SqlTable *table, const char *query)
@@ -164,11 +169,14 @@ static bool append_filled_in(StrBuf *sb, const SqlTable *table, const char *quer
 			append_name(sb, table, "");
 			continue;
 		}
-		if (span_equal_string(name, "day")) {
-			if (!append_filled_in(sb, table, day_of[table->dialect]))
+		while (i < ARRAY_SIZE(words) && !span_equal_string(name, words[i].word))
+			i++;
+		if (i < ARRAY_SIZE(words)) {
+			if (!append_filled_in(sb, table, words[i].means[table->dialect]))
 				return false;
 			continue;
 		}
+		i = 0;
 		while (i + 1 < COLUMN_COUNT && !span_equal_string(name, columns[i].name))
 			i++;
 		if (!*table->columns[i])
