@@ -6,6 +6,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/sql-mark.h"
+#include "state/imported.h"
 #include "store/csv.h"
 #include "store/csvreader.h"
 #include "store/sqlbatch.h"
@@ -144,12 +145,21 @@ static int adopt(Export *export, const CsvPlace *place, uint64_t next)
 	return is_before(place, &end) ? sqlmark_move(&export->mark, &end, next) : 0;
 }
 
-/* The sequence of the next file: of the files that were there none has it. */
+/*
+ * The sequence of the next file, which none had before: neither one that is there nor, where the bookmark is gone, one that was removed since
+ * the database has it, for which another file of that number would be a clash.
+ */
 static uint64_t next_sequence(const Export *export)
 {
+	const char *state_dir = export->config->paths.state_dir;
 	const SqlSpool *spool = &export->spool;
 	uint64_t last = spool->count ? spool->entries[spool->count - 1].sequence : 0;
+	Imported imported = {.sequence = 0};
+	Why why = {""};
 
+	if (imported_load(state_dir, &imported, &why) < 0)
+		log_warning("%s/sql-import.offset: %s", state_dir, why.text);
+	last = MAX(last, imported.sequence);
 	return MAX(export->mark.next, last + 1);
 }
 
