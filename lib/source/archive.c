@@ -118,6 +118,7 @@ static int choose(const char *path, SiblingList *list, const ArchiveFrom *from, 
 {
 	Found found = {.at = -1};
 	size_t at;
+	bool exact;
 
 	*ret_found = found;
 	*ret_at = 0;
@@ -128,19 +129,17 @@ static int choose(const char *path, SiblingList *list, const ArchiveFrom *from, 
 			return 0;
 		}
 	}
-	if (!from->mark && !from->after_open)
+	/* Nothing was read of any file. */
+	if (!from->mark)
 		return 0;
-	if (from->mark) {
-		/* To know a finished file its head will do, unless several have the same. */
-		bool exact = !from->finished || match_head_is_empty(from->mark);
-
-		found = find_marked(list, from, exact, why);
-		if (found.matches > 1 && !exact)
-			found = find_marked(list, from, true, why);
-		/* Perhaps it is the one that can't be read: nothing is decided before it can. */
-		if (found.at < 0 && found.error)
-			return found.error;
-	}
+	/* To know a finished file its head will do, unless several have the same. */
+	exact = !from->finished || match_head_is_empty(from->mark);
+	found = find_marked(list, from, exact, why);
+	if (found.matches > 1 && !exact)
+		found = find_marked(list, from, true, why);
+	/* Perhaps it is the one that can't be read: nothing is decided before it can. */
+	if (found.at < 0 && found.error)
+		return found.error;
 	if (found.at >= 0) {
 		*ret_found = found;
 		*ret_at = (size_t)found.at;
@@ -152,7 +151,7 @@ static int choose(const char *path, SiblingList *list, const ArchiveFrom *from, 
 			list->files[at - 1].written_us <= from->seen_us)
 			break;
 	*ret_at = at;
-	if (from->mark && !from->after_open)
+	if (!from->after_open)
 		return find_renamed(path, list, from, at, ret_found, why);
 	return ARCHIVE_LOST;
 }
@@ -276,6 +275,29 @@ static int check_passed(const SiblingList *list, size_t end, Why *why)
 	return 0;
 }
 
+/*
+ * Whether files[at] is older than the open file. Where that has lost its name (it was compressed, or copied and removed), what was read
+ * of it stands in another one; where it is nowhere, nothing is known. Or -errno.
+ */
+static int is_before_open(const SiblingList *list, const ArchiveFrom *from, size_t at)
+{
+	size_t open = find_open(list, from);
+	int error = 0;
+
+	if (open < list->count || !from->open_mark || !from->open_mark->offset)
+		return open < list->count && at < open;
+	for (size_t i = at; i < list->count; i++) {
+		Match match;
+		int r = match_file(&list->files[i], from->open_mark, NULL, true, &match);
+
+		if (r < 0)
+			error = r;
+		else if (!match.kind)
+			return i > at;
+	}
+	return error;
+}
+
 static int next_in(const char *path, SiblingList *list, const ArchiveFrom *from,
 	ArchivePlace *ret_place, Why *why)
 {
@@ -283,7 +305,6 @@ static int next_in(const char *path, SiblingList *list, const ArchiveFrom *from,
 	Found found;
 	size_t at;
 	int condition = choose(path, list, from, &at, &found, why), r = 0;
-	size_t open = find_open(list, from);
 
 	if (condition < 0)
 		return condition;
@@ -291,14 +312,16 @@ static int next_in(const char *path, SiblingList *list, const ArchiveFrom *from,
 		r = try_place(list, from, at, &found, &place, why);
 		if (r < 0)
 			break;
-		place.before_open = open < list->count && at < open;
 		if (!place.at_end || (place.live && (place.offset || !waiting.reader))) {
 			archive_place_done(&waiting);
 			r = check_passed(list, at, why);
+			if (!r)
+				r = is_before_open(list, from, at);
 			if (r < 0) {
 				archive_place_done(&place);
 				return r;
 			}
+			place.before_open = r;
 			*ret_place = place;
 			return condition;
 		}

@@ -19,6 +19,7 @@ typedef struct ArchiveFrom {
 	bool has_open;   /* a file is still open: its inode is its own */
 	bool after_open; /* what was read is the open file: only what is newer counts */
 	uint64_t open_device, open_inode;
+	const FileMark *open_mark; /* what was read of it, from its start; NULL: nothing */
 } ArchiveFrom;
 
 typedef struct ArchivePlace {
@@ -26,7 +27,7 @@ typedef struct ArchivePlace {
 	char *path;       /* heap memory */
 	bool live;        /* it is the log itself, not a sibling */
 	bool at_end;      /* nothing can be read there now */
-	bool before_open; /* it is older than the open file, which has a name */
+	bool before_open; /* it is older than what was read of the open file */
 	uint64_t device, inode;
 	uint64_t offset;
 	Before before; /* offset */

@@ -152,18 +152,24 @@ void lines_release(LineBuffer *lines)
 	lines->touched = lines->end;
 }
 
-void lines_filled(LineBuffer *lines, size_t n)
+/* n more bytes belong to the stream. */
+static void add_read(LineBuffer *lines, size_t n)
 {
-	const char *from = lines->data + lines->end, *newline;
-
 	/* The head grows only as long as nothing is missing in it. */
 	if (lines->head_len < MARK_HEAD_MAX && lines_read_offset(lines) == lines->head_len) {
 		size_t more = MIN(n, (size_t)MARK_HEAD_MAX - lines->head_len);
 
-		memcpy(lines->head + lines->head_len, from, more);
+		memcpy(lines->head + lines->head_len, lines->data + lines->end, more);
 		lines->head_len += (uint32_t)more;
 	}
 	lines->end += n;
+}
+
+void lines_filled(LineBuffer *lines, size_t n)
+{
+	const char *from = lines->data + lines->end, *newline;
+
+	add_read(lines, n);
 	lines->touched = MAX(lines->touched, lines->end);
 	if (lines->cutting) {
 		newline = memchr(from, '\n', n);
@@ -265,4 +271,12 @@ void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark)
 void lines_mark_read(LineBuffer *lines, FileMark *ret_mark)
 {
 	make_mark(lines, lines_read_offset(lines), lines_before_end(lines), ret_mark);
+}
+
+void lines_mark_ahead(const LineBuffer *lines, size_t n, FileMark *ret_mark)
+{
+	LineBuffer ahead = *lines;
+
+	add_read(&ahead, n);
+	lines_mark_read(&ahead, ret_mark);
 }

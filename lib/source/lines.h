@@ -94,3 +94,6 @@ void lines_mark(LineBuffer *lines, size_t n, FileMark *ret_mark);
 
 /* The same of the place where reading goes on. Not while a chunk is unconsumed. */
 void lines_mark_read(LineBuffer *lines, FileMark *ret_mark);
+
+/* What lines_mark_read() would be after lines_filled(n). */
+void lines_mark_ahead(const LineBuffer *lines, size_t n, FileMark *ret_mark);

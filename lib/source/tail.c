@@ -3,7 +3,7 @@
 
 #include "base/compress.h"
 #include "base/file.h"
-#include "source/archive.h"
+#include "source/find.h"
 #include "source/moment.h"
 
 #include <fcntl.h>
@@ -235,60 +235,6 @@ static ArchiveFrom from_mark(const Tail *tail, const FileMark *mark)
 	return from;
 }
 
-static bool has_directory(const char *path)
-{
-	_cleanup_free_ char *dir = file_parent_dup(path);
-
-	return !dir || !access(dir, F_OK) || errno != ENOENT;
-}
-
-/* archive_next(), not deceived by a directory that was not there for a moment. */
-static int look(const Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
-{
-	int r = archive_next(tail->path, from, place, why);
-
-	if (r == (ARCHIVE_LOST | ARCHIVE_NOTHING) && has_directory(tail->path))
-		r = archive_next(tail->path, from, place, why);
-	return r;
-}
-
-/*
- * The file of the checkpoint's place (`from`) is gone, with `place` as the next best one if `found` says so. But the one that was
- * finished before it may be there, even under the log's name (a power cut that took back a rotation): what was read of it is
- * known. That counts only if the first one is still gone then. The condition or -errno.
- */
-static int find_after_finished(
-	const Tail *tail, const ArchiveFrom *position, int found, ArchivePlace *place, Why *why)
-{
-	ArchiveFrom from = from_mark(tail, NULL);
-	ArchivePlace other, again;
-	Why ignored;
-	int r = from.mark ? look(tail, &from, &other, &ignored) : -ENOENT, still;
-
-	if (r < 0)
-		return found;
-	if (r & ARCHIVE_LOST) {
-		if (!(r & ARCHIVE_NOTHING))
-			archive_place_done(&other);
-		return found;
-	}
-	still = look(tail, position, &again, why);
-	if (!(found & ARCHIVE_NOTHING))
-		archive_place_done(place);
-	if (still < 0 || !(still & ARCHIVE_LOST)) {
-		if (!(r & ARCHIVE_NOTHING))
-			archive_place_done(&other);
-		if (still >= 0 && !(still & ARCHIVE_NOTHING))
-			*place = again;
-		return still;
-	}
-	if (!(still & ARCHIVE_NOTHING))
-		archive_place_done(&again);
-	if (!(r & ARCHIVE_NOTHING))
-		*place = other;
-	return r | ARCHIVE_LOST;
-}
-
 /* Whether the log's name leads to the file of another one: what is found there, and beside it, is that one's to read. */
 static bool leads_to_another(const Tail *tail)
 {
@@ -304,20 +250,20 @@ static bool leads_to_another(const Tail *tail)
 /* Finds where reading goes on and says what is lost. 0, TAIL_IDLE, -errno. */
 static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, Why *why)
 {
+	ArchiveFrom finished = from_mark(tail, NULL);
+	bool after_finished = from->mark == &tail->position && finished.mark;
 	Why part = {""};
 	int r;
 
 	if (leads_to_another(tail))
 		return TAIL_IDLE;
-	r = look(tail, from, place, &part);
-	if (r >= 0 && r & ARCHIVE_LOST && from->mark == &tail->position)
-		r = find_after_finished(tail, from, r, place, &part);
+	r = find_place(tail->path, from, after_finished ? &finished : NULL, place, &part);
 	if (r < 0) {
 		why_set(why, "%s", part.text);
 		return r;
 	}
 	/* With the directory not there, nothing is known of what is in it: a file system may be mounted later. */
-	if (!tail->gone_said && !(r & ARCHIVE_NOTHING && !has_directory(tail->path))) {
+	if (!tail->gone_said && !(r & ARCHIVE_NOTHING && !find_has_directory(tail->path))) {
 		if (r & ARCHIVE_LOST && !from->after_open)
 			say_gone(tail, from->mark ? from->mark->offset : 0,
 				r & ARCHIVE_NOTHING ? "the next one that appears" : place->path);
@@ -328,22 +274,20 @@ static int find_next(Tail *tail, const ArchiveFrom *from, ArchivePlace *place, W
 	return r & ARCHIVE_NOTHING ? TAIL_IDLE : 0;
 }
 
-static void note_written(Tail *tail, int64_t now_us)
+static void note_written(Tail *tail, const struct stat *st, int64_t now_us)
 {
-	struct stat st;
-	int64_t written_us;
+	int64_t written_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
 
-	if (fstat(reader_fd(tail->reader), &st) < 0)
-		return;
-	written_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
 	/* A time in the future would hide newer files. */
 	tail->written_us = MIN(written_us, now_us);
-	tail->length = reader_compressed(tail->reader) ? 0 : (uint64_t)st.st_size;
+	tail->length = reader_compressed(tail->reader) ? 0 : (uint64_t)st->st_size;
 }
 
 /* The file of the place, which is taken, is the open one now. */
 static void take_file(Tail *tail, ArchivePlace *place, int64_t now_us)
 {
+	struct stat st;
+
 	reader_free(tail->reader);
 	free(tail->file_path);
 	tail->reader = TAKE(place->reader);
@@ -354,7 +298,8 @@ static void take_file(Tail *tail, ArchivePlace *place, int64_t now_us)
 	tail->successor_seen = tail->damage_said = tail->gone_said = false;
 	/* Only what was read already goes on elsewhere than at its start. */
 	trail_cut(&tail->earlier, place->offset);
-	note_written(tail, now_us);
+	if (!fstat(reader_fd(tail->reader), &st))
+		note_written(tail, &st, now_us);
 }
 
 /* Reading goes on at place, whose parts are taken. */
@@ -484,10 +429,10 @@ static int finish_file(Tail *tail, int64_t now_us, Why *why)
 	int r;
 
 	lines_mark_read(&tail->lines, &read);
+	read.written_us = tail->written_us;
 	from = from_mark(tail, &read);
 	from.finished = true;
 	from.after_open = true;
-	from.seen_us = tail->written_us;
 	r = find_next(tail, &from, &place, why);
 	if (r)
 		return r;
@@ -572,12 +517,15 @@ void tail_release(Tail *tail)
  * found. Whether, now that its first bytes were read, it still is what comes next; if not, what does is open
  * then. 0, MARK_OTHER, -errno.
  */
-static int check_first(Tail *tail, int64_t now_us, Why *why)
+static int check_first(Tail *tail, size_t n, int64_t now_us, Why *why)
 {
 	ArchiveFrom from = from_mark(tail, NULL);
 	ArchivePlace place;
+	FileMark read;
 	int r;
 
+	lines_mark_ahead(&tail->lines, n, &read);
+	from.open_mark = &read;
 	if (leads_to_another(tail))
 		return 0;
 	r = archive_next(tail->path, &from, &place, why);
@@ -616,13 +564,13 @@ static int check_before(Tail *tail, int64_t now_us, Why *why)
  * Whether what was read of the log is what stands there: it can be truncated and grow again at any
  * moment. 0; TAIL_IDLE or -errno, where what was read does not count; MARK_OTHER when another place is open.
  */
-static int check_read(Tail *tail, int64_t now_us, Why *why)
+static int check_read(Tail *tail, size_t n, int64_t now_us, Why *why)
 {
 	uint64_t at = lines_read_offset(&tail->lines);
 	int r = at ? check_before(tail, now_us, why) : 0;
 
 	if (!r && lines_at_start(&tail->lines))
-		r = check_first(tail, now_us, why);
+		r = check_first(tail, n, now_us, why);
 	if (r < 0 || r == TAIL_IDLE)
 		(void)reader_skip(tail->reader, at);
 	return r;
@@ -654,26 +602,31 @@ static void note_first_line(Tail *tail)
 
 int tail_fill(Tail *tail, int64_t now_us, Why *ret_why)
 {
+	struct stat st;
 	ssize_t n;
 	size_t size;
 	char *space;
+	bool known;
 	int r;
 
 	if (!tail->reader)
 		return open_first(tail, now_us, ret_why);
 	note_place(tail);
 	space = lines_space(&tail->lines, &size);
+	/* Before it is read: what is written meanwhile is newer than that. */
+	known = !fstat(reader_fd(tail->reader), &st);
 	n = reader_read(tail->reader, space, size);
 	if (n < 0 && n != -EBADMSG) {
 		why_set(ret_why, "%s: %s", tail->file_path, strerror((int)-n));
 		return (int)n;
 	}
 	if (tail->live && !reader_compressed(tail->reader)) {
-		r = check_read(tail, now_us, ret_why);
+		r = check_read(tail, (size_t)MAX(n, 0), now_us, ret_why);
 		if (r)
 			return r == MARK_OTHER ? 0 : r;
 	}
-	note_written(tail, now_us);
+	if (known)
+		note_written(tail, &st, now_us);
 	if (n > 0) {
 		lines_filled(&tail->lines, (size_t)n);
 		note_first_line(tail);

@@ -436,6 +436,67 @@ static void test_growing_copy(void)
 	}
 }
 
+/*
+ * Between two looks the log, of which nothing was read, is copied, cut, perhaps written again, rotated and compressed, so that the file that
+ * is open has lost its name.
+ */
+static void test_nameless(void)
+{
+	static const struct {
+		bool known;       /* a file was finished before it */
+		bool forgotten;   /* and is gone then */
+		const char *text; /* what the log gets after it was cut */
+		bool packed;      /* it is there, compressed */
+	} cases[] = {
+		{true, false, "three\n", true},
+		{true, false, "thr", true},
+		{true, false, "", true},
+		{true, true, "", true},
+		{false, false, "three\n", true},
+		{false, false, "", true},
+		{false, false, "", false},
+	};
+	static const struct timespec finished[] = {{1000, 0}, {1000, 0}};
+	static const struct timespec copied[] = {{2000, 0}, {2000, 0}};
+	static const struct timespec rotated[] = {{1799999999, 0}, {1799999999, 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *text = cases[i].text;
+		char expected[64];
+		Seen seen = {0};
+		Tail *tail;
+
+		new_world();
+		scratch_write(LOG, "one\n", cases[i].known ? 4 : 0);
+		MUST(!utimensat(AT_FDCWD, LOG, finished, 0));
+		tail = start(&seen, NULL);
+		reads(tail, &seen, cases[i].known ? "one\n" : "", "a log");
+		if (cases[i].known) {
+			MUST(!rename(LOG, LOG "-20261120"));
+			append(LOG, "two\n");
+			look(tail, &seen, 2);
+		} else {
+			append(LOG, "two\n");
+		}
+		MUST(tail_fd(tail) >= 0 && reads_from(tail, LOG));
+		append(LOG "-20261121", "two\n");
+		MUST(!utimensat(AT_FDCWD, LOG "-20261121", copied, 0));
+		write_log(LOG, 0, text);
+		if (cases[i].packed)
+			write_gzip(LOG "-20261122.gz", text);
+		MUST(!unlink(LOG) && (!cases[i].forgotten || !unlink(LOG "-20261120")));
+		append(LOG "-20261123", "four\n");
+		MUST(!utimensat(AT_FDCWD, LOG "-20261123", rotated, 0));
+		append(LOG, "five\n");
+		(void)snprintf(expected, sizeof(expected), "two\n%s%sfour\nfive\n", text,
+			*text && !strchr(text, '\n') ? "\n" : "");
+		reads(tail, &seen, expected, "compressed before it was read");
+		warns(&seen, NULL, "nothing to say");
+		tail_free(tail);
+		forget(&seen);
+	}
+}
+
 /* NULs that another copy begins with too do not make it the rest of this one. */
 static void test_nuls_elsewhere(void)
 {
@@ -1022,6 +1083,7 @@ int main(void)
 	test_no_append();
 	test_many_nuls();
 	test_growing_copy();
+	test_nameless();
 	test_nuls_elsewhere();
 	test_broken_copy();
 	test_waiting();
