@@ -203,12 +203,16 @@ void sqlhead_append_begin(StrBuf *sb, const SqlTable *table)
 {
 	static const char *const texts[SQL_DIALECT_COUNT] = {
 		[SQL_SQLITE] = "BEGIN IMMEDIATE;\n",
-		/* The ledger's statement must see what another has committed meanwhile. */
+		/*
+		 * READ COMMITTED: the ledger's statement must see what another has committed meanwhile; and with InnoDB's own level many
+		 * hosts that write at once lock the gaps between their rows, and each other out.
+		 */
 		[SQL_POSTGRESQL] = "SET standard_conforming_strings = on;\n"
 				   "SET client_encoding = 'UTF8';\n"
 				   "BEGIN ISOLATION LEVEL READ COMMITTED;\n",
 		[SQL_MYSQL] = "SET NAMES utf8mb4;\n"
 			      "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION';\n"
+			      "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\n"
 			      "START TRANSACTION;\n",
 	};
 

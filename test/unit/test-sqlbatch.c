@@ -61,7 +61,7 @@ static const struct {
 	{SQL_MYSQL, "mysql",
 		"SET NAMES utf8mb4;\n"
 		"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION';\n"
-		"START TRANSACTION;\n",
+		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\nSTART TRANSACTION;\n",
 		"INSERT INTO `failed_logins` (`instance`,`csv`,`byte_offset`,`server`,`date`,`ip`,"
 		"`username`,`hostname`,`reverse_dns_status`,`country_code`,`asn`,`aso`) VALUES\n",
 		"ON DUPLICATE KEY UPDATE `failed_logins`.`instance` = `failed_logins`.`instance`;"
