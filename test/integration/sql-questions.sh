@@ -76,7 +76,7 @@ for block in "${blocks[@]}"; do
 	nth=${seen[$heading]:-0}
 	seen[$heading]=$((nth + 1))
 	expected=$(questions answer "$WORK/csv/maillogsentinel.csv" "$heading" "$nth" 2>&1)
-	tap_true "$heading: there is an answer" [ "$(wc -l <<<"$expected")" -gt 2 ]
+	tap_true "$heading: there is an answer" [ "$(wc -l <<<"$expected")" -ge 2 ]
 	IFS= read -r only <"$WORK/blocks/$number.sql"
 	for kind in "${KINDS[@]}"; do
 		# a block that is not for all begins with whom it is for
