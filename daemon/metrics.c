@@ -237,6 +237,18 @@ static void append_jobs(const Status *status, StrBuf *sb)
 			sb, "job_next_timestamp_seconds", "name", jobs[i].name, jobs[i].next_us);
 }
 
+static void append_sql(const StatusSql *sql, StrBuf *sb)
+{
+	if (!sql->path)
+		return;
+	gauge(sb, "sql_files_waiting", "Files of SQL that are not in the database.", sql->files);
+	gauge(sb, "sql_bytes_waiting", "Their bytes.", sql->bytes);
+	instant(sb, "sql_oldest_waiting_timestamp_seconds", "When the oldest of them was written.",
+		sql->oldest_us);
+	instant(sb, "sql_last_import_timestamp_seconds",
+		"When sql-import last saw which files the database has.", sql->imported_us);
+}
+
 typedef struct Kind {
 	Span name;
 	uint64_t count;
@@ -290,5 +302,6 @@ void metrics_append(const Status *status, StrBuf *sb)
 	append_dns(&status->dns, sb);
 	append_databases(status, sb);
 	append_jobs(status, sb);
+	append_sql(&status->sql, sb);
 	append_warnings(status, sb);
 }

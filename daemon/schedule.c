@@ -34,17 +34,25 @@ static int64_t draw(Schedule *schedule, int64_t max)
 
 static int64_t soon(Schedule *schedule, int64_t now_us)
 {
-	return now_us +
-	       MIN(SOON_MIN_US + draw(schedule, SOON_MAX_US - SOON_MIN_US), schedule->delay_us);
+	int64_t wait_us = SOON_MIN_US + draw(schedule, SOON_MAX_US - SOON_MIN_US);
+
+	return now_us + (schedule->slots_wait ? wait_us : MIN(wait_us, schedule->delay_us));
+}
+
+static int64_t longest_wait(const Schedule *schedule)
+{
+	return schedule->slots_wait ? SCHEDULE_AWAY_MAX_US : SCHEDULE_RETRY_MAX_US;
 }
 
 static int64_t backoff(const Schedule *schedule)
 {
-	int64_t wait_us = SCHEDULE_RETRY_MIN_US;
+	uint64_t failures =
+		schedule->slots_wait ? schedule->fresh_failures : schedule->record.failures;
+	int64_t wait_us = SCHEDULE_RETRY_MIN_US, longest_us = longest_wait(schedule);
 
-	for (uint64_t i = 1; i < schedule->record.failures && wait_us < SCHEDULE_RETRY_MAX_US; i++)
+	for (uint64_t i = 1; i < failures && wait_us < longest_us; i++)
 		wait_us *= 2;
-	return MIN(wait_us, SCHEDULE_RETRY_MAX_US);
+	return MIN(wait_us, longest_us);
 }
 
 /* The first slot after those that are done with; the draw for one that is known stays. */
@@ -93,8 +101,12 @@ static void count_by(Schedule *schedule, char *expression_take, int64_t now_us)
 	watch_clock(schedule, now_us);
 }
 
+/* Of a failure before a start or a change. */
 static int64_t after_failure(Schedule *schedule, int64_t now_us)
 {
+	/* Who did that may have mended it. */
+	if (schedule->slots_wait)
+		return soon(schedule, now_us);
 	return MAX(
 		soon(schedule, now_us), MIN(schedule->record.ended_us, now_us) + backoff(schedule));
 }
@@ -132,18 +144,30 @@ void schedule_change(Schedule *schedule, const Schedule *next, char *expression_
 	schedule->spec = next->spec;
 	schedule->on = next->on;
 	schedule->delay_us = next->delay_us;
+	schedule->fresh_failures = 0;
 	if (!schedule->on) {
 		schedule->again_us = 0;
 		free(expression_take);
 		return;
 	}
 	count_by(schedule, expression_take, now_us);
-	if (record->running || schedule->again_us)
+	if (record->running || (schedule->again_us && !schedule->slots_wait))
 		return;
 	if (is_needed && !record->started_us)
 		schedule->again_us = soon(schedule, now_us);
 	else if (record->failures)
 		schedule->again_us = after_failure(schedule, now_us);
+}
+
+int64_t schedule_next(const Schedule *schedule)
+{
+	const JobRecord *record = &schedule->record;
+
+	if (!schedule->again_us)
+		return record->due_us;
+	if (schedule->slots_wait && record->failures)
+		return schedule->again_us;
+	return MIN(schedule->again_us, record->due_us);
 }
 
 int64_t schedule_look(Schedule *schedule, int64_t now_us)
@@ -152,11 +176,9 @@ int64_t schedule_look(Schedule *schedule, int64_t now_us)
 		return SCHEDULE_NEVER;
 	watch_clock(schedule, now_us);
 	/* A clock that was set back makes no wait longer than it can be. */
-	if (schedule->again_us > now_us + SCHEDULE_RETRY_MAX_US)
+	if (schedule->again_us > now_us + longest_wait(schedule))
 		schedule->again_us = now_us + backoff(schedule);
-	if (schedule->again_us)
-		return MIN(schedule->again_us, schedule->record.due_us);
-	return schedule->record.due_us;
+	return schedule_next(schedule);
 }
 
 void schedule_again(Schedule *schedule, int64_t now_us)
@@ -188,9 +210,10 @@ void schedule_ended(Schedule *schedule, int64_t now_us, bool failed, const char 
 	record->result = result ? strdup(result) : NULL;
 	if (!failed) {
 		record->ok_us = now_us;
-		record->failures = 0;
+		record->failures = schedule->fresh_failures = 0;
 		return;
 	}
 	record->failures++;
+	schedule->fresh_failures++;
 	schedule_again(schedule, now_us);
 }

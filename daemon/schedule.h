@@ -4,7 +4,8 @@
 /*
  * When one job is to run: at the slots of a calendar expression, each put off by a part of the random delay that is drawn once for it;
  * soon after the start for a slot that was missed meanwhile, a run that did not end, and what was never done but is needed;
- * and again after a failure, later each time, until the next slot. A slot is served once: of several that were missed the last
+ * and again after a failure, later each time, until the next slot; or, of a job that depends on another host, at which no slot shall knock
+ * every few minutes, slots wait for that, too. A slot is served once: of several that were missed the last
  * counts, and one that was served is not served again when the clock is set back by up to a day. When it is set back further, what was
  * known of the time before may be wrong, and slots count from then on, unless it comes forward again before there was one.
  *
@@ -17,6 +18,7 @@
 #define SCHEDULE_NEVER INT64_MAX
 #define SCHEDULE_RETRY_MIN_US (5 * 60 * USEC_PER_SEC)
 #define SCHEDULE_RETRY_MAX_US (6 * 3600 * USEC_PER_SEC)
+#define SCHEDULE_AWAY_MAX_US (30 * 60 * USEC_PER_SEC) /* the same where slots wait */
 
 typedef struct Schedule {
 	CalSpec spec;
@@ -25,8 +27,11 @@ typedef struct Schedule {
 	uint64_t random; /* the state of the draws, any number */
 	LocalZone zone;
 	int64_t again_us; /* a run besides the slots; 0: none */
-	bool is_back;     /* the clock is far behind what is known: slots count from ... */
-	int64_t back_us;  /* ... here */
+	/* After a failure slots wait for the next try; a start and a change make it soon. To be set once, after schedule_init(). */
+	bool slots_wait;
+	uint64_t fresh_failures; /* in a row, since then */
+	bool is_back;            /* the clock is far behind what is known: slots count from ... */
+	int64_t back_us;         /* ... here */
 	JobRecord record;
 } Schedule;
 
@@ -51,6 +56,9 @@ void schedule_change(Schedule *schedule, const Schedule *next, char *expression_
 
 /* When it is to run: now, if that is not after now_us; SCHEDULE_NEVER while it runs and when no slot comes any more. */
 int64_t schedule_look(Schedule *schedule, int64_t now_us);
+
+/* The same as far as it is known without a look at the clock, whether it runs or not. */
+int64_t schedule_next(const Schedule *schedule);
 
 /* It is to run in a while, like after a failure. */
 void schedule_again(Schedule *schedule, int64_t now_us);

@@ -171,6 +171,27 @@ static void append_json_job(StatusPrinter *p, const StatusJob *job)
 	strbuf_append_char(p->out, '}');
 }
 
+/* Null when nothing is known of it. */
+static void append_json_sql(StatusPrinter *p)
+{
+	const StatusSql *sql = &p->status->sql;
+
+	if (!sql->path) {
+		append_null(p, "sql");
+		return;
+	}
+	append_name(p, "sql");
+	strbuf_append_char(p->out, '{');
+	append_string(p, "path", sql->path);
+	append_number(p, "files_waiting", sql->files);
+	append_number(p, "bytes_waiting", sql->bytes);
+	append_instant(p, "oldest_waiting", sql->oldest_us);
+	append_age(p, "oldest_waiting_age", sql->oldest_us);
+	append_instant(p, "last_import", sql->imported_us);
+	append_age(p, "last_import_age", sql->imported_us);
+	strbuf_append_char(p->out, '}');
+}
+
 void status_print_json(StatusPrinter *p)
 {
 	const Status *status = p->status;
@@ -208,6 +229,7 @@ void status_print_json(StatusPrinter *p)
 	for (size_t i = 0; i < status->job_count; i++)
 		append_json_job(p, &status->jobs[i]);
 	strbuf_append_char(p->out, ']');
+	append_json_sql(p);
 	append_name(p, "warnings");
 	strbuf_append_char(p->out, '[');
 	for (size_t i = 0; i < status->warning_count; i++) {

@@ -171,6 +171,33 @@ static void append_job(StatusPrinter *p, const StatusJob *job)
 	strbuf_append_char(p->out, '\n');
 }
 
+/* "sql:      2 files wait in /x/sql, since 2026-11-22 13:01 (3 h 12 min); last import 2026-11-22 13:00 (3 h 13 min)" */
+static void append_sql(StatusPrinter *p)
+{
+	const StatusSql *sql = &p->status->sql;
+
+	if (!sql->path)
+		return;
+	strbuf_append_string(p->out, "sql:      ");
+	if (sql->files)
+		strbuf_appendf(p->out, "%" PRIu64 " file%s in ", sql->files,
+			sql->files == 1 ? " waits" : "s wait");
+	else
+		strbuf_append_string(p->out, "no file waits in ");
+	append_escaped(p, sql->path);
+	if (sql->files) {
+		strbuf_append_string(p->out, ", since ");
+		append_since(p, sql->oldest_us);
+	}
+	if (sql->imported_us) {
+		strbuf_append_string(p->out, "; last import ");
+		append_since(p, sql->imported_us);
+	} else if (sql->files) {
+		strbuf_append_string(p->out, "; nothing was imported yet");
+	}
+	strbuf_append_char(p->out, '\n');
+}
+
 void status_print_text(StatusPrinter *p)
 {
 	const Status *status = p->status;
@@ -205,6 +232,7 @@ void status_print_text(StatusPrinter *p)
 		append_database(p, &status->databases[i]);
 	for (size_t i = 0; i < status->job_count; i++)
 		append_job(p, &status->jobs[i]);
+	append_sql(p);
 	for (size_t i = 0; i < status->warning_count; i++) {
 		strbuf_append_string(p->out, "warning:  since ");
 		append_since(p, status->warnings[i].since_us);

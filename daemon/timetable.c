@@ -5,6 +5,7 @@
 #include "daemon/command.h"
 #include "daemon/job.h"
 #include "daemon/schedule.h"
+#include "daemon/sql-queue.h"
 #include "report/spool.h"
 #include "state/bookmark.h"
 #include "state/frame.h"
@@ -24,6 +25,9 @@ typedef struct JobKind {
 	size_t random_delay_ms; /* 0: there is none */
 	const char *option;     /* how people call the first */
 	uint64_t deadline_ms;
+	bool slots_wait; /* as of daemon/schedule.h */
+	const char *
+		after; /* the job whose end it waits for: it goes on with what that makes; NULL: none */
 	/* Whether it is to run at once, if it never ran; NULL: no. */
 	bool (*is_needed)(const Config *config);
 	/* Why it never runs, whatever its schedule says; NULL: it does. */
@@ -98,6 +102,23 @@ static const JobKind kinds[] = {
 		.is_begun = is_composed,
 		.has_rest = has_spooled,
 	},
+	{
+		.name = "sql-export",
+		.arguments = (const char *const[]){"sql-export", NULL},
+		.schedule = offsetof(Config, schedule.sql_export_schedule),
+		.option = "schedule.sql_export_schedule",
+		.deadline_ms = HOUR_MS,
+	},
+	{
+		.name = "sql-import",
+		.arguments = (const char *const[]){"sql-import", NULL},
+		.schedule = offsetof(Config, schedule.sql_import_schedule),
+		.option = "schedule.sql_import_schedule",
+		/* Years may wait, for a server far away; what is in when it is ended stays in. */
+		.deadline_ms = 4 * HOUR_MS,
+		.slots_wait = true,
+		.after = "sql-export",
+	},
 };
 
 #define KINDS ARRAY_SIZE(kinds)
@@ -118,6 +139,7 @@ struct Timetable {
 	void (*changed)(void *userdata);
 	void *userdata;
 	char *path;
+	SqlQueue sql_queue;
 	bool ending;
 	Entry entries[KINDS];
 };
@@ -164,17 +186,17 @@ static void warn(Entry *entry)
 		warnings_clear(warnings, key, "%s: works again", entry->kind->name);
 }
 
-void timetable_status(const Timetable *timetable, Status *status)
+void timetable_status(Timetable *timetable, Status *status)
 {
 	StatusJob *jobs = calloc(KINDS, sizeof(*jobs));
 
+	sqlqueue_status(&timetable->sql_queue, timetable->config, status);
 	if (!jobs)
 		return;
 	for (size_t i = 0; i < KINDS; i++) {
 		const Entry *entry = &timetable->entries[i];
 		const JobRecord *record = &entry->schedule.record;
-		int64_t next_us = MIN(record->due_us,
-			entry->schedule.again_us ? entry->schedule.again_us : SCHEDULE_NEVER);
+		int64_t next_us = schedule_next(&entry->schedule);
 
 		if (!entry->schedule.on && !entry->off)
 			continue;
@@ -200,9 +222,11 @@ static void note_end(Entry *entry, bool failed, const char *reason)
 {
 	int64_t now_us = loop_wall_us();
 
+	/* One with nothing to do every few minutes need not tell everybody so. */
 	if (!failed)
-		log_message_kind(LOG_LEVEL_INFO, MESSAGE_JOB_DONE, "MLS_JOB", entry->kind->name,
-			"%s: done in %" PRId64 " s", entry->kind->name,
+		log_message_kind(*reason ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, MESSAGE_JOB_DONE,
+			"MLS_JOB", entry->kind->name, "%s: done in %" PRId64 " s",
+			entry->kind->name,
 			MAX(now_us - entry->schedule.record.started_us, 0) / 1000000);
 	schedule_ended(&entry->schedule, now_us, failed, reason);
 	save(entry->timetable);
@@ -265,6 +289,14 @@ static void start(Entry *entry, int64_t now_us)
 		note_end(entry, true, strerror(-r));
 }
 
+static bool runs(const Timetable *timetable, const char *name)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (timetable->entries[i].job && !strcmp(timetable->entries[i].kind->name, name))
+			return true;
+	return false;
+}
+
 int64_t timetable_look(Timetable *timetable)
 {
 	int64_t now_us = loop_wall_us(), next_us = SCHEDULE_NEVER;
@@ -272,6 +304,9 @@ int64_t timetable_look(Timetable *timetable)
 	for (size_t i = 0; i < KINDS && !timetable->ending; i++) {
 		Entry *entry = &timetable->entries[i];
 
+		/* It is looked at again when that ends. */
+		if (entry->kind->after && runs(timetable, entry->kind->after))
+			continue;
 		look_for_rest(entry, now_us);
 		if (schedule_look(&entry->schedule, now_us) <= now_us)
 			start(entry, now_us);
@@ -313,12 +348,15 @@ static int init_schedule(const JobKind *kind, const Config *config, const char *
 	Schedule *ret_schedule, Why *ret_why)
 {
 	uint64_t delay_ms = 0, random;
+	int r;
 
 	if (kind->random_delay_ms)
 		delay_ms = *(const uint64_t *)((const char *)config + kind->random_delay_ms);
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
 		random = (uint64_t)loop_wall_us();
-	return schedule_init(ret_schedule, expression, delay_ms, random, ret_why);
+	r = schedule_init(ret_schedule, expression, delay_ms, random, ret_why);
+	ret_schedule->slots_wait = kind->slots_wait;
+	return r;
 }
 
 static bool is_needed(const JobKind *kind, const Config *config)
@@ -388,6 +426,7 @@ int timetable_reconfigure(Timetable *timetable, const Config *config)
 	if (r < 0)
 		return r;
 	timetable->config = config;
+	timetable->sql_queue.is_known = false;
 	if (is_on)
 		save(timetable);
 	return 0;

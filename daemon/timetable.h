@@ -36,5 +36,8 @@ int64_t timetable_look(Timetable *timetable);
 /* Tells the jobs that run to end; nothing is started any more. What they did not finish is done after the next start. */
 void timetable_end(Timetable *timetable);
 
-/* The jobs, in an array that is status's to free; the texts are borrowed until the next call of anything here. */
-void timetable_status(const Timetable *timetable, Status *status);
+/*
+ * The jobs, in an array that is status's to free, and the files that they have to do with; the texts are borrowed until the next call of
+ * anything here.
+ */
+void timetable_status(Timetable *timetable, Status *status);

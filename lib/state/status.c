@@ -140,6 +140,17 @@ static void append_job(StrBuf *sb, const StatusJob *job)
 	append_text(sb, "result", job->result);
 }
 
+static void append_sql(StrBuf *sb, const StatusSql *sql)
+{
+	if (!sql->path)
+		return;
+	append_text(sb, "sql", sql->path);
+	strbuf_appendf(sb,
+		"sql-files waiting=%" PRIu64 " bytes=%" PRIu64 " oldest=%" PRId64
+		" imported=%" PRId64 "\n",
+		sql->files, sql->bytes, sql->oldest_us, sql->imported_us);
+}
+
 void status_append(const Status *status, StrBuf *sb)
 {
 	append_text(sb, "version", status->version);
@@ -164,6 +175,7 @@ void status_append(const Status *status, StrBuf *sb)
 		append_database(sb, &status->databases[i]);
 	for (size_t i = 0; i < status->job_count; i++)
 		append_job(sb, &status->jobs[i]);
+	append_sql(sb, &status->sql);
 	for (size_t i = 0; i < status->warning_count; i++) {
 		const StatusWarning *warning = &status->warnings[i];
 
@@ -365,6 +377,19 @@ static int read_runs(const char *value, StatusJob *job)
 		       : -EBADMSG;
 }
 
+static int read_sql(const char *value, StatusSql *sql)
+{
+	int end = 0;
+
+	return sscanf(value,
+		       "waiting=%" SCNu64 " bytes=%" SCNu64 " oldest=%" SCNd64 " imported=%" SCNd64
+		       "%n",
+		       &sql->files, &sql->bytes, &sql->oldest_us, &sql->imported_us, &end) == 4 &&
+			       !value[end]
+		       ? 0
+		       : -EBADMSG;
+}
+
 static int read_counters(const char *value, Counters *c)
 {
 	int end = 0;
@@ -512,6 +537,10 @@ static int read_line(Status *status, const char *key, char *value)
 		return job ? read_runs(value, job) : -EBADMSG;
 	if (!strcmp(key, "result"))
 		return job ? read_text(value, &job->result) : -EBADMSG;
+	if (!strcmp(key, "sql"))
+		return read_text(value, &status->sql.path);
+	if (!strcmp(key, "sql-files"))
+		return read_sql(value, &status->sql);
 	if (!strcmp(key, "warning"))
 		return add_warning(status, value);
 	if (!strcmp(key, "text"))

@@ -55,6 +55,14 @@ typedef struct StatusJob {
 	const char *result; /* of the last run, in a line */
 } StatusJob;
 
+/* The files of SQL that sql-export writes and sql-import takes into the database. */
+typedef struct StatusSql {
+	const char *path;      /* their directory; NULL: nothing is known of them */
+	uint64_t files, bytes; /* that wait */
+	int64_t oldest_us;     /* when the first of them was written; 0: none waits */
+	int64_t imported_us;   /* when an import last said what waits; 0: none ever did */
+} StatusSql;
+
 /* What reverse DNS has done. */
 typedef struct StatusDnsCounts {
 	uint64_t lookups;
@@ -100,6 +108,7 @@ typedef struct Status {
 	size_t database_count;
 	StatusJob *jobs; /* that have a schedule */
 	size_t job_count;
+	StatusSql sql;
 	StatusWarning *warnings;
 	size_t warning_count;
 	uint64_t more_warnings; /* that are not listed */

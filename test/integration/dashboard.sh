@@ -40,7 +40,7 @@ wait_until 10 test -s "$WORK/address"
 printf '203.0.112.0,203.0.112.255,DE\n' >"$WORK/country.csv"
 cat >"$WORK/conf" <<X
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = "$WORK/mail.log"; };
-schedule: { ip_update_schedule = "2099-01-01"; report_schedule = "2099-01-02"; };
+schedule: { ip_update_schedule = "2099-01-01"; report_schedule = "2099-01-02"; sql_export_schedule = "2099-01-03"; sql_import_schedule = "2099-01-03"; };
 geolocation: { country_db_path = "$WORK/country.csv"; };
 dns: { servers = "$(cat "$WORK/address")"; };
 metrics: { textfile = "$WORK/collector/maillogsentinel.prom"; };
@@ -84,7 +84,7 @@ mapfile -t queries < <(jq -r '.panels[] | select(.targets) | .targets[].expr' "$
 tap_true "the dashboard has queries" [ ${#queries[@]} -gt 20 ]
 tap_none "and each finds something" "$(for query in "${queries[@]}"; do
 	# what did not happen yet has no sample
-	case $query in *job_last_*) [[ $(found "$query") = 0 ]] && continue ;; *warnings_by_kind*) [[ $(found "$query") = 1 ]] && continue ;; esac
+	case $query in *job_last_* | *sql_last_* | *sql_oldest_*) [[ $(found "$query") = 0 ]] && continue ;; *warnings_by_kind*) [[ $(found "$query") = 1 ]] && continue ;; esac
 	count=$(found "$query")
 	[[ $count =~ ^[1-9] ]] || echo "$query: $count"
 done)"

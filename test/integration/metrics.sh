@@ -23,7 +23,7 @@ printf '203.0.112.0,203.0.112.255,DE\n' >"$WORK/country.csv"
 configure() { # TEXTFILE
 	cat >"$WORK/conf" <<X
 paths: { working_dir = "$WORK/csv"; state_dir = "$WORK/state"; mail_log = [ "$WORK/r/*/mail.log", "$WORK/none" ]; };
-schedule: { ip_update_schedule = "2099-01-01"; report_schedule = "2099-01-02"; };
+schedule: { ip_update_schedule = "2099-01-01"; report_schedule = "2099-01-02"; sql_export_schedule = "2099-01-03"; sql_import_schedule = "2099-01-03"; };
 geolocation: { country_db_path = "$WORK/country.csv"; };
 dns: { servers = "$(cat "$WORK/address")"; };
 metrics: { textfile = "$1"; };

@@ -45,6 +45,7 @@ static Status sample(void)
 		.database_count = ARRAY_SIZE(databases),
 		.jobs = jobs,
 		.job_count = ARRAY_SIZE(jobs),
+		.sql = {"/x/sql", 4, 5, 1700000004000000, 1700000005500000},
 		.warnings = warnings,
 		.warning_count = ARRAY_SIZE(warnings),
 		.more_warnings = 10,
@@ -107,6 +108,10 @@ static const char expected[] =
 	"job_last_end_timestamp_seconds{name=\"report\"} 1700000001.000000\n"
 	"job_last_success_timestamp_seconds{name=\"report\"} 1700000002.500000\n"
 	"job_next_timestamp_seconds{name=\"report\"} 1700000003.000000\n"
+	"sql_files_waiting 4\n"
+	"sql_bytes_waiting 5\n"
+	"sql_oldest_waiting_timestamp_seconds 1700000004.000000\n"
+	"sql_last_import_timestamp_seconds 1700000005.500000\n"
 	"warnings 13\n"
 	"warnings_by_kind{kind=\"missing\"} 2\n"
 	"warnings_by_kind{kind=\"resolver\"} 1\n";

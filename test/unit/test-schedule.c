@@ -20,7 +20,7 @@
 typedef struct World {
 	const char *expression;
 	uint64_t delay_ms;
-	bool is_needed;
+	bool is_needed, slots_wait;
 	int64_t now_us;
 	Schedule schedule;
 	uint64_t random;
@@ -35,6 +35,7 @@ static void boot(World *world)
 
 	MUST(!schedule_init(
 		&world->schedule, world->expression, world->delay_ms, ++world->random, NULL));
+	world->schedule.slots_wait = world->slots_wait;
 	MUST(!schedule_begin(
 		&world->schedule, world->expression, &record, world->is_needed, world->now_us));
 }
@@ -277,6 +278,75 @@ static void test_failures(void)
 	done(&world);
 }
 
+/* As boot(), but of a service that goes on. */
+static void change(World *world, const char *expression, uint64_t delay_ms)
+{
+	Schedule next;
+
+	MUST(!schedule_init(&next, expression, delay_ms, ++world->random, NULL));
+	schedule_change(
+		&world->schedule, &next, strdup(expression), world->is_needed, world->now_us);
+	world->expression = expression;
+	world->delay_ms = delay_ms;
+}
+
+/* A job that depends on another host. */
+static void test_away(void)
+{
+	static const int64_t waits_us[] = {
+		5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, 30 * MINUTE, 30 * MINUTE};
+	World world = make("*:0/5", 0);
+	int64_t next_us;
+	bool ok = true;
+
+	world.slots_wait = true;
+	boot(&world);
+	live(&world, START + HOUR + 5 * MINUTE + SECOND, true);
+	for (size_t i = 0; i < ARRAY_SIZE(waits_us); i++) {
+		next_us = schedule_look(&world.schedule, world.now_us);
+		ok &= next_us == world.schedule.record.ended_us + waits_us[i];
+		world.now_us = next_us;
+		run(&world);
+		end(&world, true);
+	}
+	tap_ok(ok && world.runs == 1 + ARRAY_SIZE(waits_us), "slots wait, up to half an hour");
+	world.now_us -= DAY;
+	tap_ok(schedule_look(&world.schedule, world.now_us) == world.now_us + 30 * MINUTE,
+		"nor does a clock that was set back make it longer");
+	world.now_us += DAY;
+	boot(&world);
+	next_us = schedule_look(&world.schedule, world.now_us);
+	tap_ok(next_us >= world.now_us + 10 * SECOND && next_us <= world.now_us + MINUTE,
+		"a start tries it soon");
+	world.now_us = next_us;
+	run(&world);
+	end(&world, true);
+	tap_ok(schedule_look(&world.schedule, world.now_us) == world.now_us + 5 * MINUTE,
+		"then after five minutes again");
+	world.now_us += 5 * MINUTE;
+	run(&world);
+	end(&world, true);
+	change(&world, "*:0/5", 0);
+	next_us = schedule_look(&world.schedule, world.now_us);
+	tap_ok(next_us >= world.now_us + 10 * SECOND && next_us <= world.now_us + MINUTE,
+		"a reload tries it soon, too");
+	world.now_us = next_us;
+	run(&world);
+	end(&world, false);
+	next_us = schedule_look(&world.schedule, world.now_us);
+	tap_ok(next_us > world.now_us && next_us <= world.now_us + 5 * MINUTE,
+		"when it works the slots are back");
+	done(&world);
+
+	world = make("daily", 0);
+	world.slots_wait = true;
+	boot(&world);
+	live(&world, START + DAY + SECOND, true);
+	tap_ok(schedule_look(&world.schedule, world.now_us) == world.now_us + 5 * MINUTE,
+		"what has few slots need not wait for one");
+	done(&world);
+}
+
 static void test_clock(void)
 {
 	World world = make("weekly", 6 * HOUR_MS);
@@ -391,18 +461,6 @@ static void test_file(void)
 	}
 }
 
-/* As boot(), but of a service that goes on. */
-static void change(World *world, const char *expression, uint64_t delay_ms)
-{
-	Schedule next;
-
-	MUST(!schedule_init(&next, expression, delay_ms, ++world->random, NULL));
-	schedule_change(
-		&world->schedule, &next, strdup(expression), world->is_needed, world->now_us);
-	world->expression = expression;
-	world->delay_ms = delay_ms;
-}
-
 static void test_reloads(void)
 {
 	World world = make("weekly", 6 * HOUR_MS);
@@ -452,6 +510,7 @@ int main(void)
 	test_changes();
 	test_reloads();
 	test_failures();
+	test_away();
 	test_served();
 	test_clock();
 	test_file();

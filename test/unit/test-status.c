@@ -43,6 +43,7 @@ static Status sample(void)
 		.log_count = ARRAY_SIZE(logs),
 		.databases = databases,
 		.database_count = ARRAY_SIZE(databases),
+		.sql = {"/x\n/sql", 37, 38, 39, 40},
 		.warnings = warnings,
 		.warning_count = ARRAY_SIZE(warnings),
 		.more_warnings = 10,
@@ -99,6 +100,9 @@ static void test_same(void)
 			got.dns.counts.off == 31 && got.dns.before.cache_hits == 2 &&
 			got.dns.cached == 34,
 		"what reverse DNS has done");
+	tap_ok(!strcmp(got.sql.path, status.sql.path) && got.sql.files == 37 &&
+			got.sql.bytes == 38 && got.sql.oldest_us == 39 && got.sql.imported_us == 40,
+		"the files of SQL");
 	MUST(!stat("status", &st));
 	tap_ok((st.st_mode & 07777) == 0644, "everybody may read it");
 	tap_ok(access("status.tmp", F_OK) < 0, "nothing is left beside it");
