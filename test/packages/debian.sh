@@ -37,6 +37,10 @@ expected_files() { # DIRECTORY OF THE UNITS
 		$1/maillogsentinel-extract.timer
 		$1/maillogsentinel-report.service
 		$1/maillogsentinel-report.timer
+		$1/maillogsentinel-sql-export.service
+		$1/maillogsentinel-sql-export.timer
+		$1/maillogsentinel-sql-import.service
+		$1/maillogsentinel-sql-import.timer
 		$1/maillogsentinel-update-db.service
 		$1/maillogsentinel-update-db.timer
 		$1/maillogsentinel.service

@@ -22,6 +22,10 @@ expected() {
 		/usr/lib/systemd/system/maillogsentinel-extract.timer
 		/usr/lib/systemd/system/maillogsentinel-report.service
 		/usr/lib/systemd/system/maillogsentinel-report.timer
+		/usr/lib/systemd/system/maillogsentinel-sql-export.service
+		/usr/lib/systemd/system/maillogsentinel-sql-export.timer
+		/usr/lib/systemd/system/maillogsentinel-sql-import.service
+		/usr/lib/systemd/system/maillogsentinel-sql-import.timer
 		/usr/lib/systemd/system/maillogsentinel-update-db.service
 		/usr/lib/systemd/system/maillogsentinel-update-db.timer
 		/usr/lib/systemd/system/maillogsentinel.service

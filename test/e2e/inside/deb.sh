@@ -96,7 +96,7 @@ tap_none "and has nothing to complain of" "$(grep -iE 'warn|error|fail|denied|ca
 tap_is "$(property ActiveState) $(property UnitFileState) $(property NRestarts)" "active enabled 0" "the service runs, and will after a boot"
 tap_is "$(id -nG $NAME | tr ' ' '\n' | sort | tr '\n' ' ')" "adm maillogsentinel systemd-journal " "its user's groups"
 tap_is "$(getent passwd $NAME | cut -d: -f7) $(getent shadow $NAME | cut -d: -f2 | cut -c1)" "/usr/sbin/nologin !" "who can't log in"
-for unit in extract report update-db; do
+for unit in extract report update-db sql-export sql-import; do
 	tap_is "$(systemctl is-enabled $NAME-$unit.timer) $(systemctl is-active $NAME-$unit.timer)" "disabled inactive" "$NAME-$unit.timer is there, disabled"
 done
 tap_is "$(dpkg-query -W -f='${Conffiles}' $NAME | awk 'NF { print $1 }')" $CONFIG "its one conffile"
@@ -109,7 +109,7 @@ tap_true "check-config is content with the conffile" $PROGRAM check-config
 tap_is "$(property Type) $(property NotifyAccess) $(property WatchdogUSec) $(property Restart) $(property RestartPreventExitStatus)" \
 	"notify main 1min on-failure 2 78" "the unit's ways"
 mapfile -t units < <(dpkg -L $NAME | grep -E '/system/[^/]*\.(service|timer)$')
-tap_is ${#units[@]} 7 "seven units"
+tap_is ${#units[@]} 11 "eleven units"
 tap_none "systemd-analyze verify" "$(systemd-analyze verify "${units[@]}" 2>&1 | grep -i $NAME)"
 for unit in "${units[@]}"; do
 	case $unit in *.service) tap_true "security of ${unit##*/}" systemd-analyze security --no-pager --threshold=15 "${unit##*/}" ;; esac

@@ -13,7 +13,9 @@ systemd-tmpfiles --create maillogsentinel.conf
 systemctl daemon-reload
 
 configure() { # OPTION...
-	printf '%s\n' "schedule: { ip_update_schedule = \"${update-}\"; report_schedule = \"${schedule-}\"; };" "$@" >"$CONFIG"
+	local schedules="ip_update_schedule = \"${update-}\"; report_schedule = \"${schedule-}\";"
+
+	printf '%s\n' "schedule: { $schedules sql_export_schedule = \"${sql-}\"; sql_import_schedule = \"${sql-}\"; };" "$@" >"$CONFIG"
 }
 # Adds lines to the section [Service] (or [Timer]) of UNIT, or makes it what it was. A service that is denied a system call is
 # killed and not just told, in any case.

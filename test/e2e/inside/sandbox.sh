@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs in the box: what the installed units do, they do in their sandbox. Names are asked for, the report goes to a real Postfix by
-# smtp and by sendmail, databases come over https from nginx, journal and log are read; by the service's own jobs, by the timers, by
+# smtp and by sendmail, databases come over https from nginx, rows go to SQLite, journal and log are read; by the service's own jobs, by the timers, by
 # cron's lines of the manual. What the sandbox denies is said, and the drop-ins of the manual allow it.
 # shellcheck disable=SC2317  # functions are called through tap_true and wait_until
 # shellcheck source=test/tap.sh
@@ -55,7 +55,7 @@ metrics='metrics: { textfile = "/var/lib/maillogsentinel/maillogsentinel.prom"; 
 # ---- the service and its own jobs ---------------------------------------------------------------
 
 drop_in $UNIT "$trusted"
-update='*:*:0/3' schedule='*:*:0/3' configure "$urls" "$mail" "$metrics"
+update='*:*:0/3' schedule='*:*:0/3' sql='*:*:0/3' configure "$urls" "$mail" "$metrics"
 sed -i 's/ip_update_schedule/ip_update_random_delay = "0"; &/' $CONFIG
 tap_true "check-config is content, as the service's user" runuser -u maillogsentinel -- "$PROGRAM" check-config
 tap_true "it starts" systemctl start $UNIT || journal_of $UNIT -n 30 | tap_note
@@ -77,6 +77,8 @@ tap_true "with the row" wait_until 10 grep -q by-smtp $MAILS
 tap_none "nothing was wrong" "$(journalctl -q --no-pager -p warning -u $UNIT | grep -v 'no such file; countries')"
 tap_is "$("$PROGRAM" lookup 5.1.2.3 | tr -s ' ')" "5.1.2.3 DE AS3320 Deutsche Telekom AG" "everybody may look addresses up"
 tap_true "the jobs are in the service's sandbox, and well" [ "$(job_result report) $(job_result update-db)" != " " ]
+in_database() { [ "$(runuser -u maillogsentinel -- sqlite3 -readonly "$STATE/maillogsentinel.sqlite" 'SELECT username, hostname FROM failed_logins' 2>&1)" = "$1" ]; }
+tap_true "SQLite's database is made there, and has the row" wait_until 10 in_database 'by-smtp|client.example.net' || journal_of $UNIT -n 30 | tap_note
 
 # ---- mail through sendmail --------------------------------------------------------------------
 
@@ -143,10 +145,11 @@ lines=0
 while read -r _ _ _ _ _ user command; do
 	lines=$((lines + 1))
 	tap_true "cron: $command" runuser -u "$user" -- env -i PATH=/usr/bin:/bin SSL_CERT_FILE=/etc/ssl/box/cert.pem /bin/sh -c "$command"
-done < <(grep -E '^[0-9]+ [0-9*]+ \* \* [0-9*] ' /in/daemon/maillogsentinel.8)
-tap_is $lines 3 "cron's lines"
+done < <(grep -E '^[0-9*/]+ [0-9*]+ \* \* [0-9*] ' /in/daemon/maillogsentinel.8)
+tap_is $lines 4 "cron's lines"
 tap_true "their report comes" wait_until 10 has_mails $((count + 1))
 tap_true "with the row" wait_until 10 grep -q by-cron $MAILS
+tap_is "$(runuser -u maillogsentinel -- sqlite3 -readonly $STATE/maillogsentinel.sqlite 'SELECT count(*) FROM failed_logins')" "$total" "and the database has all rows"
 
 # ---- other places -------------------------------------------------------------------------------
 

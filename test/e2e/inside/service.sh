@@ -19,10 +19,14 @@ done
 tap_is "$(systemctl list-unit-files --no-legend 'maillogsentinel*' | awk '{ print $1, $2 }')" \
 	"maillogsentinel-extract.service static
 maillogsentinel-report.service static
+maillogsentinel-sql-export.service static
+maillogsentinel-sql-import.service static
 maillogsentinel-update-db.service static
 maillogsentinel.service disabled
 maillogsentinel-extract.timer disabled
 maillogsentinel-report.timer disabled
+maillogsentinel-sql-export.timer disabled
+maillogsentinel-sql-import.timer disabled
 maillogsentinel-update-db.timer disabled" "the units are there, and none is enabled"
 tap_is "$(id -Gn maillogsentinel | tr ' ' '\n' | sort | tr '\n' ' ')" "adm maillogsentinel systemd-journal " "the user has its groups"
 
