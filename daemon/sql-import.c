@@ -17,8 +17,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
 
 #define COMMAND "sql-import"
+#define TRIES_MAX 4 /* of a file whose transaction the database undoes */
 
 /* A file that the ledger has. */
 typedef struct LedgerRow {
@@ -230,6 +233,9 @@ static int check_ledger(const Import *import, const SqlHead *head, Why *ret_why)
 	return of_database(import, -EBADMSG, &why, ret_why);
 }
 
+enum { IS_IN = 2, UNDONE = 3 }; /* beside SINK_AWAY */
+
+/* 0; UNDONE: another's transaction stood in the way, and none of it is in; SINK_AWAY; -errno; with *ret_why. */
 static int send(Import *import, SqlReplay *replay, Why *ret_why)
 {
 	const SqlHead *head = sqlreplay_get_head(replay);
@@ -250,12 +256,10 @@ static int send(Import *import, SqlReplay *replay, Why *ret_why)
 	if (!r)
 		r = execute(import, SQLHEAD_COMMIT, ret_why);
 	/* Where the connection is lost, the database does so itself; where nothing has begun, there is nothing to be undone. */
-	if (r && r != SINK_AWAY)
-		(void)sink_execute(import->sink, "ROLLBACK", &why);
+	if (r && !sink_execute(import->sink, "ROLLBACK", &why) && r == SINK_AWAY)
+		r = UNDONE;
 	return r;
 }
-
-enum { IS_IN = 2 }; /* beside SINK_AWAY */
 
 /* What the ledger says, whose rows are in order as the files are. 0; IS_IN; -EEXIST with *ret_why: another file of its sequence is. */
 static int find(Import *import, const SqlHead *head, Why *ret_why)
@@ -299,7 +303,7 @@ static int read_head(const Import *import, const SqlSpoolEntry *entry, const cha
 	return 0;
 }
 
-/* 0, and it is in now; IS_IN: it was before; SINK_AWAY; -errno; with *ret_why. */
+/* 0, and it is in now; IS_IN: it was before; UNDONE; SINK_AWAY; -errno; with *ret_why. */
 static int import_file(
 	Import *import, const SqlSpoolEntry *entry, const char *path, SqlHead *head, Why *ret_why)
 {
@@ -321,6 +325,36 @@ static int import_file(
 
 /* ---- all of them ------------------------------------------------------------------------------ */
 
+/* Who got into each other's way must not come at the same time again. */
+static void pause_by_chance(unsigned tries)
+{
+	uint16_t chance = 0;
+	struct timespec pause = {0};
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = (uint16_t)getpid();
+	pause.tv_nsec = (long)(chance % 200 + 20) * 1000000 * tries;
+	(void)nanosleep(&pause, NULL);
+}
+
+/* As import_file(), but what was undone is tried again. */
+static int insist(
+	Import *import, const SqlSpoolEntry *entry, const char *path, SqlHead *head, Why *ret_why)
+{
+	uint64_t done_bytes = import->done_bytes;
+	int r;
+
+	for (unsigned tries = 1;; tries++) {
+		r = import_file(import, entry, path, head, ret_why);
+		if (r != UNDONE)
+			return r;
+		if (tries == TRIES_MAX)
+			return SINK_AWAY;
+		import->done_bytes = done_bytes;
+		pause_by_chance(tries);
+	}
+}
+
 /* 0 when the file is in; SINK_AWAY or -errno with *ret_why. */
 static int import_next(Import *import, const SqlSpoolEntry *entry, Why *ret_why)
 {
@@ -328,7 +362,7 @@ static int import_next(Import *import, const SqlSpoolEntry *entry, Why *ret_why)
 	uint64_t done_bytes = import->done_bytes + entry->size_bytes;
 	SqlHead head;
 	Why why = {""};
-	int r = path ? import_file(import, entry, path, &head, &why) : -ENOMEM;
+	int r = path ? insist(import, entry, path, &head, &why) : -ENOMEM;
 
 	import->done_bytes = done_bytes;
 	if (r && r != IS_IN) {

@@ -365,5 +365,53 @@ for kind in postgresql mariadb; do
 	imports "nobody at the port" 1 "*127.0.0.1:1, maillogsentinel: *" $kind 's/db_port = [0-9]*/db_port = 1/'
 	imports "a good certificate" 0 "*" $kind "s,\$, db_tls = \"verify\"; db_ca_file = \"$sql_dir/ca.crt\";,"
 	tap_is "$(sql_ask $kind 'SELECT count(*) FROM failed_logins')" 3 "$kind: the rows are there"
+
+	# a table that says so the first TIMES times that somebody wants to write into it
+	stumble() { # TIMES
+		if [ $kind = postgresql ]; then
+			sql_psql <<X
+SET client_min_messages = error;
+DROP TRIGGER IF EXISTS stumble ON failed_logins;
+DROP SEQUENCE IF EXISTS tries;
+CREATE SEQUENCE tries;
+GRANT USAGE ON tries TO mls;
+CREATE OR REPLACE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS '
+BEGIN
+	IF nextval(''tries'') <= $1 THEN
+		RAISE EXCEPTION ''of its own'' USING ERRCODE = ''40P01'';
+	END IF;
+	RETURN NEW;
+END';
+CREATE TRIGGER stumble BEFORE INSERT ON failed_logins FOR EACH ROW EXECUTE FUNCTION stumble();
+X
+		else
+			sql_mariadb <<X
+DROP TRIGGER IF EXISTS stumble;
+CREATE OR REPLACE TABLE tries (n INT) ENGINE=MyISAM;
+INSERT INTO tries VALUES (0);
+DELIMITER //
+CREATE TRIGGER stumble BEFORE INSERT ON failed_logins FOR EACH ROW BEGIN
+	UPDATE tries SET n = n + 1;
+	IF (SELECT n FROM tries) <= $1 THEN
+		SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'of its own';
+	END IF;
+END //
+X
+		fi
+	}
+	printf '2026-05-01T00:00:20.000000+00:00 mx1 postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=u\n' >>"$WORK/log"
+	program $kind extract >/dev/null
+	program $kind sql-export >/dev/null
+	stumble 3
+	imports "three deadlocks" 0 "*1 rows" $kind
+	tap_is "$(sql_ask $kind 'SELECT count(*) FROM failed_logins')" 4 "$kind: the row is there in the end"
+	printf '2026-05-01T00:00:21.000000+00:00 mx1 postfix/smtpd[1]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=u\n' >>"$WORK/log"
+	program $kind extract >/dev/null
+	program $kind sql-export >/dev/null
+	stumble 1000
+	imports "deadlocks without end" 1 "*of its own*" $kind
+	stumble 0
+	imports "no more of them" 0 "*1 rows" $kind
+	tap_is "$(sql_ask $kind 'SELECT count(*) FROM failed_logins')" 5 "$kind: the row is there in the end, too"
 done
 tap_done
