@@ -296,7 +296,9 @@ static int read_head(const Import *import, const SqlSpoolEntry *entry, const cha
 		return -EBADMSG;
 	}
 	if (ret_head->table.dialect != dialect) {
-		why_set(ret_why, "it is for %s, and database.db_type is %s",
+		why_set(ret_why,
+			"it is for %s, and database.db_type is %s: import it into that, or remove "
+			"it and have its rows written anew (sql-export --from-start)",
 			sql_dialect_name(ret_head->table.dialect), sql_dialect_name(dialect));
 		return -EBADMSG;
 	}
@@ -408,9 +410,36 @@ static void say_stopped(const Import *import, size_t at, const Why *why)
 		log_error("%s", why->text);
 }
 
+/*
+ * Files that went away between this one and the one before, or those that were in at the last look: that, once, is said. Whether there were
+ * any.
+ */
+static bool say_missing(const Import *import, size_t i, const uint64_t *seen)
+{
+	const SqlSpoolEntry *entries = import->spool.entries;
+	uint64_t last = seen ? *seen : entries[0].sequence - 1;
+	bool several;
+	char to[32];
+
+	if (i)
+		last = MAX(last, entries[i - 1].sequence);
+	if (entries[i].sequence <= last + 1)
+		return false;
+	(void)snprintf(to, sizeof(to), " to %010" PRIu64, entries[i].sequence - 1);
+	several = entries[i].sequence > last + 2;
+	log_error("%s: the file%s %010" PRIu64 "%s %s gone, and %s not seen to be in the database; "
+		  "sql-export --from-start writes all rows again that the CSV still has",
+		import->spool.dir, several ? "s" : "", last + 1, several ? to : "",
+		several ? "are" : "is", several ? "were" : "was");
+	return true;
+}
+
 /* 0 or an error, said. */
 static int import_all(Import *import)
 {
+	Imported before = {.sequence = 0};
+	bool seen = !imported_load(import->config->paths.state_dir, &before, NULL);
+	bool missing = false;
 	uint64_t through = 0;
 	size_t i = 0;
 	Why why = {""};
@@ -422,6 +451,7 @@ static int import_all(Import *import)
 		r = import_next(import, &import->spool.entries[i], &why);
 		if (r)
 			break;
+		missing |= say_missing(import, i, seen ? &before.sequence : NULL);
 		through = import->spool.entries[i].sequence;
 	}
 	meter_clear(&import->meter);
@@ -435,7 +465,7 @@ static int import_all(Import *import)
 	}
 	if (through)
 		r = save(import, through) ? -EIO : r;
-	return r;
+	return r || !missing ? r : -ENOENT;
 }
 
 /* 0 or -errno, said. */

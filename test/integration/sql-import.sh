@@ -117,7 +117,7 @@ stops "a value that was changed" "it is not as it was written" 2
 sed '/^COMMIT/d' "$WORK/good" >"$bad"
 stops "a file that was cut" "" 0
 sed 's/dialect: sqlite/dialect: mysql/' "$WORK/good" >"$bad"
-stops "a file for another database" "it is for mysql, and database.db_type is sqlite" 0
+stops "a file for another database" "it is for mysql, and database.db_type is sqlite: import it into that, or remove it and have its rows written anew" 0
 cp "$(tail -n 1 "$WORK/files" | cut -d: -f1)" "$bad"
 stops "a file under another's name" "under another name" 0
 : >"$bad"
@@ -134,6 +134,41 @@ ask "DELETE FROM failed_logins_batches WHERE hash LIKE 'x%'"
 import; got=$?
 tap_is "$got $(wc -l <"$WORK/out") $(cat "$WORK/said")" "0 2 " "as it was, it gets in"
 exact "after all that"
+
+# ---- files that are gone --------------------------------------------------------------------------
+# Moves the files away that make_file makes for these numbers of rows, and makes one more.
+lose() { # COUNT...
+	local count first=$(($(wc -l <"$WORK/files") + 1))
+
+	for count; do make_file "$count"; done
+	tail -n +$first "$WORK/files" | cut -d: -f1 | xargs mv -t "$WORK/lost"
+	make_file 1
+}
+mkdir "$WORK/lost"
+lose 2
+import; got=$?
+said_is 1 "$SQL: the file $(cd "$WORK/lost" && echo * | cut -d- -f1) is gone, and was not seen to be in the database; sql-export --from-start writes"
+tap_is "$(wc -l <"$WORK/out") $(wc -l <"$WORK/said")" "1 1" "what comes behind a file that is gone gets in"
+exact "the file behind it"
+import; got=$?
+tap_is "$got $(cat "$WORK/said")" "0 " "it is said once"
+mv "$WORK"/lost/* "$SQL"
+import; got=$?
+tap_is "$got $(cat "$WORK/said") $(wc -l <"$WORK/out")" "0  1" "when it is there again it gets in"
+exact "all that were gone"
+mkdir "$WORK/kept" && mv "$SQL"/* "$WORK/kept"
+lose 2 3
+import; got=$?
+said_is 1 "$SQL: the files $(cd "$WORK/lost" && echo * | sed -E 's/-[^ ]*//g; s/ / to /') are gone, and were not seen"
+mv "$WORK"/{lost,kept}/* "$SQL"
+import; got=$?
+tap_is "$got $(cat "$WORK/said") $(wc -l <"$WORK/out")" "0  2" "so is it where nothing is left of what was before"
+exact "all of them"
+mv "$SQL"/* "$WORK/kept"
+make_file 1
+import; got=$?
+tap_is "$got $(cat "$WORK/said")" "0 " "nobody misses what was in"
+mv "$WORK"/kept/* "$SQL"
 
 # ---- a database that is none ----------------------------------------------------------------------
 configure "$WORK/other" "$STATE" "database: { db_path = \"$WORK/absent/x.sqlite\"; };"
