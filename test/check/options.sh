@@ -7,7 +7,8 @@
 . "$(dirname "$0")/../tap.sh"
 TREE=$(realpath "${1:-$ROOT}")
 cd "$TREE" || exit 1
-MANUAL=daemon/maillogsentinel.8 CONF_MANUAL=daemon/maillogsentinel.conf.5 CONF=packaging/maillogsentinel.conf
+MANUAL=daemon/maillogsentinel.8 CONF_MANUAL=daemon/maillogsentinel.conf.5 SQL_MANUAL=daemon/maillogsentinel-sql.7
+CONF=packaging/maillogsentinel.conf
 
 # shellcheck source=test/check/program.sh
 . "$ROOT/test/check/program.sh"
@@ -66,10 +67,10 @@ tap_none "the manual's options take the arguments that the program's take" "$(fo
 		[ "$said" = "$argument" ] || echo "$MANUAL: $command $name: '$said' instead of '$argument'"
 	done <<<"${options[$command]}"
 done)"
-tap_none "the manuals name no option that is none" "$(for file in "$MANUAL" "$CONF_MANUAL"; do
+tap_none "the manuals name no option that is none" "$(for file in "$MANUAL" "$CONF_MANUAL" "$SQL_MANUAL"; do
 	# -r and the like belong to other programs in the examples, the others to mdoc
 	sed -E 's/^(\.It Fl . , )-/\1--/; s/\.?\bFl -/ --/g; s/\.?\bFl ([a-zA-Z])\b/ -\1/g' "$file" | grep -oE -e '(^|[ (])--?[a-zA-Z][a-z-]*' |
-		tr -d ' (' | grep -vxE -e '-(tag|enum|width|compact|literal|offset|r|rn|s|-now|[Sfnopux]|-output-fields)' | sort -u |
+		tr -d ' (' | grep -vxE -e '-(tag|enum|width|compact|literal|offset|column|r|rn|s|bail|-now|[EOSTfnopquvx]|-output-fields)' | sort -u |
 		comm -23 - <(for command in - "${commands[@]}"; do cut -d'|' -f1 <<<"${options[$command]}"; done | sort -u) |
 		sed "s^..*^$file: &^"
 done)"
