@@ -144,6 +144,8 @@ static void test_statements(void)
 	MUST(!stat(PATH, &st));
 	tap_ok((st.st_mode & 0777) == 0640, "the file has the mode of the CSV");
 	tap_ok(sink_dialect(sink) == SQL_SQLITE, "the dialect");
+	sink_free(sink);
+	sink = open_sink();
 	tap_ok(answers(sink, "PRAGMA journal_mode", "wal\n") &&
 			answers(sink, "PRAGMA synchronous", "2\n") &&
 			answers(sink, "PRAGMA busy_timeout", "50\n"),
