@@ -6,21 +6,17 @@
  * its own; best of three. "even" is the worst case: nearly every row is another pair of user and address.
  */
 
-#include <math.h>
 #include <sys/resource.h>
 #include <time.h>
 
-#include "random.h"
+#include "many-rows.h"
 #include "report/history.h"
 #include "scratch.h"
 #include "store/csv.h"
 #include "store/csvreader.h"
 
 #define PATH "out.csv"
-#define ADDRESSES 10000
-#define USERS 50000
-#define DAY 20780
-#define DAY_TEXT "2026-11-23"
+#define DAY 20780 /* many_rows_write()'s */
 
 typedef enum Work {
 	READ,
@@ -37,55 +33,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* Skewed: as many of the first tenth as of the next nine. */
-static uint32_t choose(Random *random, uint32_t count, bool even)
-{
-	if (even)
-		return random_below(random, count);
-	return (uint32_t)pow(count, random_below(random, 1 << 30) / (double)(1 << 30)) - 1;
-}
-
-static void write_rows(Random *random, uint32_t rows, bool even)
-{
-	_cleanup_checkpoint_ Checkpoint cp = CHECKPOINT_INIT;
-	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
-	_cleanup_close_ int fd = -1;
-
-	(void)unlink(PATH);
-	strbuf_append_span(&sb, csv_header());
-	for (uint32_t i = 0; i < rows; i++) {
-		uint32_t a = choose(random, ADDRESSES, even), u = choose(random, USERS, even);
-		char date[32], ip[32], user[64], host[64], asn[16], organisation[64];
-		int hour = (int)((uint64_t)i * 24 / rows);
-		Row row;
-
-		(void)snprintf(date, sizeof(date), DAY_TEXT " %02d:%02u", hour, i % 60);
-		(void)snprintf(
-			ip, sizeof(ip), "%u.%u.%u.%u", 1 + a % 200, a / 7 % 256, a / 256, a % 256);
-		(void)snprintf(user, sizeof(user), "user%u@example.org", u);
-		(void)snprintf(host, sizeof(host), "host-%u.pool.example.net", a);
-		(void)snprintf(asn, sizeof(asn), "%u", 1000 + a % 3000);
-		(void)snprintf(
-			organisation, sizeof(organisation), "Network Number %u, Ltd.", a % 3000);
-		row = (Row){{SPAN_LITERAL("mail"), span_from_string(date), span_from_string(ip),
-			span_from_string(user), a % 3 ? span_from_string(host) : SPAN_MISSING,
-			a % 3 ? SPAN_LITERAL("OK") : SPAN_LITERAL("Errno 1"),
-			(Span){&"USCNRUDEFRBRINVN"[a % 8 * 2], 2}, span_from_string(asn),
-			span_from_string(organisation)}};
-		csv_append_row(&sb, &row);
-		if (sb.len > 1 << 20 || i + 1 == rows) {
-			scratch_append(PATH, sb.data, sb.len);
-			strbuf_reset(&sb);
-		}
-	}
-	fd = open(PATH, O_RDONLY | O_CLOEXEC);
-	MUST(fd >= 0);
-	cp.csv_path = strdup(PATH);
-	cp.csv_series = 1;
-	MUST(cp.csv_path && !mark_from_fd(fd, (uint64_t)lseek(fd, 0, SEEK_END), &cp.csv));
-	MUST(!checkpoint_save("state.offset", &cp));
 }
 
 static void write_history(uint32_t rows)
@@ -179,7 +126,7 @@ static void prepare(Random *random, uint32_t rows, bool even)
 	MUST(pid >= 0);
 	if (!pid) {
 		write_history(rows);
-		write_rows(random, rows, even);
+		many_rows_write(random, ".", PATH, rows, even);
 		_exit(0);
 	}
 	MUST(waitpid(pid, &status, 0) == pid && !status);
