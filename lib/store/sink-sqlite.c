@@ -445,6 +445,9 @@ static int open_file(const SinkOptions *options, void **ret_connection, Why *ret
 	/* Nobody reads what was made just now, and without the log the first rows, which may be all of years, take two thirds of the time. */
 	if (!r && !connection->is_new)
 		r = run(connection, LOG_AHEAD, NULL, NULL, ret_why);
+	/* Where another has just made it and writes, who comes later changes that. */
+	if (r == SINK_AWAY)
+		r = 0;
 	if (!r)
 		*ret_connection = TAKE(connection);
 	return r;

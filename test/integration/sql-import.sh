@@ -228,7 +228,8 @@ while [ $kills -lt 50 ] && [ $((tries++)) -lt 200 ]; do
 	kill -9 $pid 2>/dev/null
 	wait $pid 2>/dev/null
 	[ $? -ne 137 ] || kills=$((kills + 1))
-	[ ! -s "$WORK/said" ] || tap_fail "a killed import said: $(cat "$WORK/said")"
+	# a search for leaks may have been killed
+	! grep -qv '^==' "$WORK/said" || tap_fail "a killed import said: $(cat "$WORK/said")"
 	[ ! -s "$DB" ] || [ -z "$(ask "SELECT 1 FROM sqlite_master WHERE name = 'failed_logins_top_addresses'")" ] || is_consistent ||
 		tap_fail "after kill $kills the ledger is about other rows than there are"
 done
