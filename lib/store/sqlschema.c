@@ -212,15 +212,15 @@ static void append_views(StrBuf *sb, const SqlTable *table)
 /* ---- indexes -------------------------------------------------------------------------------- */
 
 /*
- * An index entry of PostgreSQL's btree has at most 2.7 kB, and one of InnoDB's 3 kB, which a name from outside may exceed: there a hash of it,
- * here its beginning.
+ * An index entry of PostgreSQL's btree has at most 2.7 kB, and one of InnoDB's 3 kB, which a name from outside may exceed: there a SP-GiST
+ * (a hash would be walked from end to end for each row of a name that most rows have), here its beginning.
  */
 static const struct {
 	const char *suffix, *what[SQL_DIALECT_COUNT];
 } indexes[] = {
 	{"_by_date", {"({date})", "({date})", "({date})"}},
 	{"_by_ip", {"({ip}, {date})", "({ip}, {date})", "({ip}, {date})"}},
-	{"_by_username", {"({user}, {date})", "USING hash ({user})", "({user}(100), {date})"}},
+	{"_by_username", {"({user}, {date})", "USING spgist ({user})", "({user}(100), {date})"}},
 };
 
 /* MySQL has no CREATE INDEX IF NOT EXISTS. The statements here and the names in them hold no quotes but `. */

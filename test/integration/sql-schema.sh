@@ -64,6 +64,12 @@ refused() { # KIND PATTERN TEXT
 	output=$(program "$1" sql-import 2>&1)
 	tap_true "$1: $3" [ "$?:$(grep -c "$2" <<<"$output")" = 1:1 ] || tap_note "$output"
 }
+# A name that most rows have makes no row dearer: how many pages 100 more of its rows touch.
+pages_of_rows() { # FIRST
+	ask postgresql "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) INSERT INTO failed_logins
+		(instance, csv, byte_offset, username) SELECT '0123456789abcdef', 9, n, 'admin' FROM generate_series($1, $1 + 99) n" |
+		sed -n 's/.*"Shared Hit Blocks": \([0-9]*\),.*/\1/p' | head -n 1
+}
 # Prints the views and indexes.
 extras() { # KIND
 	case $1 in
@@ -89,6 +95,14 @@ for kind in "${KINDS[@]}"; do
 	tap_true "$kind: first import" program "$kind" sql-import
 	look "$kind"
 	tap_is "$count|$versions|$(extras "$kind")" "1|1 2|$ALL" "$kind: makes everything"
+	if [ "$kind" = postgresql ]; then
+		few=$(pages_of_rows 1)
+		ask postgresql "INSERT INTO failed_logins (instance, csv, byte_offset, username)
+			SELECT '0123456789abcdef', 9, n, 'admin' FROM generate_series(1000, 30999) n"
+		many=$(pages_of_rows 100000)
+		tap_true "$kind: 100 rows of a name of 30,000 touch less than 5 times the pages ($many) of one of none ($few)" [ "$many" -lt $((5 * few)) ]
+		ask postgresql "DELETE FROM failed_logins WHERE csv = 9"
+	fi
 
 	# ---- not finished -----------------------------------------------------------------------------
 	ask "$kind" "DELETE FROM failed_logins_schema WHERE version > 1"
