@@ -425,8 +425,8 @@ static int take_answer(void *userdata, const char *const *values, size_t count)
 }
 
 /*
- * Text goes in as UTF-8, errors are errors, no other engine steps in for InnoDB; and a host that goes away in the middle of a transaction
- * must not hold its locks for hours.
+ * Text goes in as UTF-8, errors are errors, answers are whole, an index takes its time, no other engine steps in for InnoDB; and a host
+ * that goes away in the middle of a transaction must not hold its locks for hours.
  */
 static int settle(Connection *connection, Why *ret_why)
 {
@@ -435,7 +435,9 @@ static int settle(Connection *connection, Why *ret_why)
 	int r;
 
 	strbuf_appendf(&statement,
-		"SET NAMES utf8mb4, SESSION autocommit = 1, SESSION wait_timeout = %u, "
+		"SET NAMES utf8mb4, SESSION autocommit = 1, "
+		"SESSION sql_select_limit = 18446744073709551615, "
+		"/*M! SESSION max_statement_time = 0, */ SESSION wait_timeout = %u, "
 		"SESSION innodb_lock_wait_timeout = %u, SESSION lock_wait_timeout = %u, "
 		"SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 		(unsigned)SINK_IDLE_S, wait_s, wait_s);

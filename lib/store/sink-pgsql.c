@@ -465,7 +465,8 @@ static unsigned lock_ms(const Connection *connection)
 }
 
 /*
- * A host that goes away in the middle of a transaction must not hold its locks for hours. Servers that speak PostgreSQL's protocol may
+ * A host that goes away in the middle of a transaction must not hold its locks for hours; an index may take longer than a question of the
+ * administrator's other users. Servers that speak PostgreSQL's protocol may
  * lack a setting, or the table of them: it is no condition of ours.
  */
 static int settle(Connection *connection, Why *ret_why)
@@ -477,7 +478,8 @@ static int settle(Connection *connection, Why *ret_why)
 	strbuf_appendf(&statement,
 		"SELECT pg_catalog.set_config(s.name, v.value, false) FROM pg_catalog.pg_settings "
 		"s JOIN ("
-		"VALUES ('lock_timeout', '%ums'), ('idle_in_transaction_session_timeout', '%us'), "
+		"VALUES ('lock_timeout', '%ums'), ('statement_timeout', '0'), "
+		"('idle_in_transaction_session_timeout', '%us'), "
 		"('client_connection_check_interval', '5s'), ('tcp_keepalives_idle', '60'), "
 		"('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '6')) v (name, value) "
 		"ON v.name = s.name",

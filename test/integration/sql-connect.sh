@@ -143,6 +143,13 @@ sql_stop mariadb
 sql_my_options+=(--skip-character-set-client-handshake --character-set-server=latin1)
 again mariadb "with latin1"
 gives "a server that would have latin1" "0|C3A9|é|0" mariadb <<<"q SELECT CONCAT(HEX('é'), '|', 'é')"
+sql_ask mariadb 'SET GLOBAL sql_select_limit = 1, GLOBAL max_statement_time = 20'
+gives "a server that would cut answers and statements short" "0|2|0.000000|1|0.000000|0" mariadb \
+	<<<"q SELECT CONCAT('2|', @@max_statement_time) UNION ALL SELECT CONCAT('1|', @@max_statement_time)"
+sql_ask mariadb 'SET GLOBAL sql_select_limit = DEFAULT, GLOBAL max_statement_time = 0'
+sql_psql -c "ALTER ROLE mls SET statement_timeout = '30s'"
+gives "a server that would cut statements short" "0|0|0" postgresql <<<"q SELECT current_setting('statement_timeout')"
+sql_psql -c 'ALTER ROLE mls RESET statement_timeout'
 gives "text goes in and out" "0|c3a9|é|\\\\N||0" postgresql <<<"q SELECT encode(convert_to('é', 'UTF8'), 'hex') || '|é|\\N|'"
 
 # ---- statements -------------------------------------------------------------------------------------
