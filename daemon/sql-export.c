@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/sql-export.h"
 
+#include "base/digest.h"
+#include "base/hash.h"
 #include "daemon/command.h"
 #include "daemon/interrupt.h"
 #include "daemon/log.h"
@@ -31,6 +33,7 @@ typedef struct Export {
 	const Config *config;
 	SqlTable table;
 	SqlMark mark;
+	SqlMarkState state; /* what the mark will be next */
 	SqlSpool spool;
 	CsvReader *reader;
 	StrBuf scratch;
@@ -70,6 +73,8 @@ static int open_reader(Export *export, const CsvPlace *from)
 		log_error("%s: holds no state.offset: nothing has been recorded yet", state_dir);
 		return -ENOENT;
 	}
+	if (r == -ENOMEM)
+		return fail(state_dir, r);
 	if (r < 0) {
 		log_error("%s", why.text);
 		return r;
@@ -115,11 +120,12 @@ static int read_range(const Export *export, const SqlSpoolEntry *entry, SqlRange
  * A file has all rows of its range; and what lies between it and the file of the sequence before was passed when it was written. 0 or
  * -errno, said.
  */
-static int adopt(Export *export, const CsvPlace *place, uint64_t next)
+static int adopt(Export *export)
 {
+	SqlMarkState *state = &export->state;
 	const SqlSpool *spool = &export->spool;
-	uint64_t expected = export->mark.next;
-	CsvPlace end = *place;
+	uint64_t first = export->mark.state.next, expected = first;
+	bool moved = false;
 
 	for (size_t i = 0; i < spool->count; i++) {
 		uint64_t sequence = spool->entries[i].sequence;
@@ -127,76 +133,146 @@ static int adopt(Export *export, const CsvPlace *place, uint64_t next)
 		SqlRange range;
 		int r;
 
-		if (sequence < export->mark.next)
+		if (sequence < first)
 			continue;
 		r = read_range(export, &spool->entries[i], &range);
 		if (r < 0 && r != -EBADMSG)
 			return r;
-		if (r < 0 || range.instance != end.series)
+		if (r < 0 || range.instance != state->instance)
 			continue;
-		from = (CsvPlace){range.instance, range.from_csv, range.from_offset};
-		to = (CsvPlace){range.instance, range.to_csv, range.to_offset};
-		if (sequence != expected && is_before(&end, &from))
+		from = (CsvPlace){state->place.series, range.from_csv, range.from_offset};
+		to = (CsvPlace){state->place.series, range.to_csv, range.to_offset};
+		if (sequence != expected && is_before(&state->place, &from))
 			continue;
 		expected = sequence + 1;
-		if (is_before(&end, &to))
-			end = to;
+		if (!is_before(&state->place, &to))
+			continue;
+		state->place = to;
+		state->last.number = 0;
+		moved = true;
 	}
-	return is_before(place, &end) ? sqlmark_move(&export->mark, &end, next) : 0;
+	return moved ? sqlmark_move(&export->mark, state) : 0;
 }
 
 /*
  * The sequence of the next file, which none had before: neither one that is there nor, where the bookmark is gone, one that was removed since
- * the database has it, for which another file of that number would be a clash.
+ * the database has it, for which another file of that number would be a clash. 0 or -errno, said.
  */
-static uint64_t next_sequence(const Export *export)
+static int find_next(Export *export)
 {
 	const char *state_dir = export->config->paths.state_dir;
 	const SqlSpool *spool = &export->spool;
 	uint64_t last = spool->count ? spool->entries[spool->count - 1].sequence : 0;
 	Imported imported = {.sequence = 0};
 	Why why = {""};
+	int r = imported_load(state_dir, &imported, &why);
 
-	if (imported_load(state_dir, &imported, &why) < 0)
+	if (r == -EBADMSG) {
 		log_warning("%s/sql-import.offset: %s", state_dir, why.text);
+	} else if (r < 0) {
+		log_error(
+			"%s/sql-import.offset: %s", state_dir, *why.text ? why.text : strerror(-r));
+		return r;
+	}
 	last = MAX(last, imported.sequence);
-	return MAX(export->mark.next, last + 1);
+	export->state.next = MAX(export->mark.state.next, last + 1);
+	return 0;
+}
+
+/*
+ * Whether the CSV has, where the line stood that was exported last, another one: of an older checkpoint that was put back rows were written again,
+ * and the keys of others may have become theirs. What is gone or not there again yet tells nothing. 0 or -errno, said.
+ */
+static int check_last(Export *export, bool *ret_differs)
+{
+	const SqlMarkState *state = &export->mark.state;
+	Why why = {""};
+	Span line;
+	int r;
+
+	*ret_differs = false;
+	if (!export->mark.has_place || !state->last.number)
+		return 0;
+	r = open_reader(export, &state->last);
+	if (r)
+		return r;
+	r = csvreader_next(export->reader, &line, &why);
+	if (r < 0) {
+		log_error("%s", why.text);
+		return r;
+	}
+	*ret_differs = !r && digest_bytes(line.data, line.len) != state->last_hash;
+	return 0;
+}
+
+static int refuse(const Export *export, const char *why)
+{
+	log_error("%s: %s; go on with --from-start (all rows that are there now) or --from-now "
+		  "(those that come from now on)",
+		export->mark.path, why);
+	return -ESTALE;
+}
+
+/* Where the options say, of rows that are told apart from those that had their keys before. 0 or -errno, said. */
+static int start_over(Export *export, const CsvPlace *place, bool is_fresh, bool differs)
+{
+	SqlMarkState *state = &export->state;
+	HashKey key;
+	int r = 0;
+
+	if (is_fresh) {
+		state->instance = place->series;
+	} else if (differs) {
+		r = hash_key_random(&key);
+		if (r < 0)
+			return fail(export->mark.path, r);
+		state->instance = key.k0 ? key.k0 : 1;
+	}
+	state->place = *place;
+	state->last.number = 0;
+	return sqlmark_move(&export->mark, state);
 }
 
 /* Opens the CSV where it is to be read on. 0 or -errno, said. */
 static int find_start(Export *export, SqlExportStart start)
 {
-	SqlMark *mark = &export->mark;
-	uint64_t next = next_sequence(export);
-	const Checkpoint *checkpoint;
-	CsvPlace oldest;
+	const SqlMark *mark = &export->mark;
+	SqlMarkState *state = &export->state;
+	CsvPlace oldest = {0}, newest;
+	bool is_fresh, differs, is_ahead;
 	int r = open_reader(export, NULL);
 
 	if (r)
 		return r;
-	checkpoint = csvreader_checkpoint(export->reader);
 	oldest = csvreader_place(export->reader);
-	if (start == SQL_EXPORT_FROM_NOW) {
-		oldest.number = checkpoint->csv_number;
-		oldest.offset = checkpoint->csv.offset;
-	}
+	newest = (CsvPlace){oldest.series, csvreader_checkpoint(export->reader)->csv_number,
+		csvreader_checkpoint(export->reader)->csv.offset};
+	export->state = mark->state;
+	r = find_next(export);
+	if (!r)
+		r = check_last(export, &differs);
+	if (r)
+		return r;
+	is_fresh = !mark->has_place || mark->state.place.series != oldest.series;
+	is_ahead = !is_fresh && is_before(&newest, &mark->state.place);
 	if (start != SQL_EXPORT_CONTINUE) {
-		r = sqlmark_move(mark, &oldest, next);
-	} else if (mark->has_place && mark->place.series != oldest.series) {
-		log_error("%s: is of rows that were archived or removed since: the CSV was started "
-			  "over; go on with --from-start (all rows that are there now) or "
-			  "--from-now (those that come from now on)",
-			mark->path);
-		return -ESTALE;
+		r = start_over(export, start == SQL_EXPORT_FROM_NOW ? &newest : &oldest, is_fresh,
+			differs || is_ahead);
+	} else if (is_fresh && mark->has_place) {
+		return refuse(export, "is of rows that were archived or removed since: the CSV was "
+				      "started over");
+	} else if (differs && !is_fresh) {
+		return refuse(export, "the CSV has other rows than those that were exported: an "
+				      "older state was put back");
 	} else {
-		r = adopt(export, mark->has_place ? &mark->place : &oldest, next);
+		if (is_fresh) {
+			state->place = oldest;
+			state->instance = oldest.series;
+		}
+		r = adopt(export);
 	}
-	if (!r)
-		r = open_reader(export, mark->has_place ? &mark->place : NULL);
 	/* In between it could be started over only by who has the lock. */
-	if (!r)
-		mark->next = next;
-	return r;
+	return r ? r : open_reader(export, &state->place);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------- */
@@ -273,15 +349,18 @@ static CsvPlace place_of(const Export *export, const CsvPlace *before, Span line
 /* 0 or -errno, said. */
 static int add_line(Export *export, SqlBatch *batch, const CsvPlace *before, Span line)
 {
-	CsvPlace place = place_of(export, before, line);
+	CsvPlace place = place_of(export, before, line), key = place;
 	Why why = {""};
 	Row row;
 	int r;
 
 	export->lines++;
+	export->state.last = place;
+	export->state.last_hash = digest_bytes(line.data, line.len);
+	key.series = export->state.instance;
 	r = csv_parse_row(line, &export->scratch, &row, &why);
 	if (!r)
-		r = sqlbatch_add(batch, &place, &row, &why);
+		r = sqlbatch_add(batch, &key, &row, &why);
 	if (r < 0) {
 		log_error("%s: %s", export->spool.dir, *why.text ? why.text : strerror(-r));
 		return r;
@@ -323,23 +402,28 @@ static int read_rows(Export *export, SqlBatch *batch, CsvPlace *ret_to, bool *re
 }
 
 /* 0 or -errno, said. */
-static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *to, const char *name)
+static int finish_file(Export *export, SqlBatch *batch, const char *name)
 {
-	SqlMark *mark = &export->mark;
+	SqlMarkState *state = &export->state;
+	CsvPlace to = state->place;
 	Why why = {""};
 	SqlHead head;
-	int r = sqlbatch_finish(batch, to, &head, &why);
+	int r;
 
+	to.series = state->instance;
+	r = sqlbatch_finish(batch, &to, &head, &why);
 	if (r < 0) {
 		log_error(
 			"%s/%s: %s", export->spool.dir, name, *why.text ? why.text : strerror(-r));
 		return r;
 	}
 	if (r == SQLBATCH_EMPTY)
-		return mark->has_place && !is_before(&mark->place, to)
+		return export->mark.has_place &&
+				       !is_before(&export->mark.state.place, &state->place)
 			       ? 0
-			       : sqlmark_move(mark, to, mark->next);
-	r = sqlmark_move(mark, to, mark->next + 1);
+			       : sqlmark_move(&export->mark, state);
+	state->next++;
+	r = sqlmark_move(&export->mark, state);
 	if (!r)
 		(void)printf("%s/%s: %" PRIu64 " row%s\n", export->spool.dir, name, head.rows,
 			head.rows == 1 ? "" : "s");
@@ -349,18 +433,20 @@ static int finish_file(Export *export, SqlBatch *batch, const CsvPlace *to, cons
 /* One file, if there is a row. 0 or -errno, said. */
 static int write_file(Export *export, bool *ret_end)
 {
-	CsvPlace from = csvreader_place(export->reader), to = from;
+	SqlMarkState *state = &export->state;
+	CsvPlace from = csvreader_place(export->reader);
 	_cleanup_(sqlbatch_freep) SqlBatch *batch = NULL;
 	char name[SQLSPOOL_NAME_MAX];
-	int r = sqlspool_name(export->mark.next, loop_wall_us(), name);
+	int r = sqlspool_name(state->next, loop_wall_us(), name);
 
+	from.series = state->instance;
 	if (!r)
 		r = sqlbatch_new(
-			export->spool.dir, name, &export->table, export->mark.next, &from, &batch);
+			export->spool.dir, name, &export->table, state->next, &from, &batch);
 	if (r < 0)
 		return fail(export->spool.dir, r);
-	r = read_rows(export, batch, &to, ret_end);
-	return r ? r : finish_file(export, batch, &to, name);
+	r = read_rows(export, batch, &state->place, ret_end);
+	return r ? r : finish_file(export, batch, name);
 }
 
 /* ---- a run ------------------------------------------------------------------------------------ */

@@ -2,11 +2,12 @@
 #include "daemon/sql-mark.h"
 
 #include "base/file.h"
-#include "base/number.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "state/frame.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define READER "sql-export"
 
@@ -17,15 +18,36 @@ void sqlmark_done(SqlMark *mark)
 	*mark = SQLMARK_INIT;
 }
 
-/* "next N\n". */
-static int parse_payload(const StrBuf *payload, uint64_t *ret_next)
+/* The checksum has told that this program wrote the numbers: none is out of range. NOLINTBEGIN(cert-err34-c) */
+static int parse_line(const char *line, SqlMarkState *state)
 {
-	Span text = {strbuf_text(payload), payload->len};
+	int end = 0;
 
-	if (!span_starts_with(text, "next ") || text.data[text.len - 1] != '\n')
-		return -EBADMSG;
-	text = (Span){text.data + 5, text.len - 6};
-	return number_parse_u64(text, UINT64_MAX, ret_next) < 0 || !*ret_next ? -EBADMSG : 0;
+	if (sscanf(line, "next %" SCNu64 "%n", &state->next, &end) == 1 && !line[end])
+		return 0;
+	if (sscanf(line, "instance %" SCNx64 "%n", &state->instance, &end) == 1 && !line[end])
+		return 0;
+	if (sscanf(line, "last number=%" SCNu64 " offset=%" SCNu64 " hash=%" SCNx64 "%n",
+		    &state->last.number, &state->last.offset, &state->last_hash, &end) == 3 &&
+		!line[end])
+		return 0;
+	return -EBADMSG;
+}
+/* NOLINTEND(cert-err34-c) */
+
+static int parse_payload(StrBuf *payload, SqlMarkState *state)
+{
+	char *line = NULL;
+	size_t at = 0;
+	int r;
+
+	state->next = 0;
+	do {
+		r = frame_line(payload, &at, &line);
+		if (!r && line)
+			r = parse_line(line, state);
+	} while (!r && line);
+	return r < 0 || !state->next || !state->instance ? -EBADMSG : 0;
 }
 
 static int load(SqlMark *mark)
@@ -35,10 +57,10 @@ static int load(SqlMark *mark)
 	Why why = {""};
 	int r = bookmark_load(mark->state_dir, READER, &bookmark, &payload, &why);
 
-	mark->next = 1;
+	mark->state = (SqlMarkState){.next = 1};
 	if (r == BOOKMARK_NONE)
 		return 0;
-	if (!r && parse_payload(&payload, &mark->next) < 0) {
+	if (!r && parse_payload(&payload, &mark->state) < 0) {
 		r = -EBADMSG;
 		why_set(&why, "a line of it can't be read");
 	}
@@ -49,7 +71,8 @@ static int load(SqlMark *mark)
 		return r;
 	}
 	mark->has_place = true;
-	mark->place = bookmark.place;
+	mark->state.place = bookmark.place;
+	mark->state.last.series = bookmark.place.series;
 	return 0;
 }
 
@@ -89,13 +112,18 @@ int sqlmark_open(const char *state_dir, SqlMark *ret_mark)
 	return 0;
 }
 
-int sqlmark_move(SqlMark *mark, const CsvPlace *place, uint64_t next)
+int sqlmark_move(SqlMark *mark, const SqlMarkState *state)
 {
-	const Bookmark bookmark = {.place = *place, .written_us = loop_wall_us()};
+	const Bookmark bookmark = {.place = state->place, .written_us = loop_wall_us()};
 	_cleanup_strbuf_ StrBuf payload = STRBUF_INIT;
 	int r;
 
-	strbuf_appendf(&payload, "next %" PRIu64 "\n", next);
+	strbuf_appendf(&payload, "next %" PRIu64 "\ninstance %016" PRIx64 "\n", state->next,
+		state->instance);
+	if (state->last.number)
+		strbuf_appendf(&payload,
+			"last number=%" PRIu64 " offset=%" PRIu64 " hash=%016" PRIx64 "\n",
+			state->last.number, state->last.offset, state->last_hash);
 	r = strbuf_error(&payload);
 	if (!r)
 		r = bookmark_save(mark->state_dir, READER, &bookmark,
@@ -103,7 +131,6 @@ int sqlmark_move(SqlMark *mark, const CsvPlace *place, uint64_t next)
 	if (r < 0)
 		return fail(mark->path, r);
 	mark->has_place = true;
-	mark->place = *place;
-	mark->next = next;
+	mark->state = *state;
 	return 0;
 }

@@ -123,7 +123,7 @@ static int look(Prune *prune, int64_t before_us)
 		const SqlSpoolEntry *entry = &spool->entries[i];
 
 		/* One that the bookmark is not behind yet must stay until it is. */
-		if (entry->written_us > before_us || entry->sequence >= prune->mark.next)
+		if (entry->written_us > before_us || entry->sequence >= prune->mark.state.next)
 			continue;
 		r = look_at(prune, entry);
 		failed = r ? r : failed;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: timeout=120
 # sql-export --prune removes the files that the database has and that are old enough, and no others. And what is exported once more, after files, the
-# bookmark or rows were lost, is taken in by a database that has it as nothing new.
+# bookmark or rows were lost, is taken in by a database that has it as nothing new. And rows that were written in the place of others, after an older
+# state was put back, are not taken for those.
 # shellcheck disable=SC2317  # functions are called by tap_true
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
@@ -114,4 +115,36 @@ if command -v sqlite3 >/dev/null; then
 else
 	tap_skip "each row is there once" "no sqlite3"
 fi
+
+# ---- an older state is put back -----------------------------------------------------------------------
+instances() { sql_rows "$SQL" | cut -d' ' -f1 | uniq | wc -l; }
+cp "$STATE/state.offset" "$WORK/older"
+exported l m
+cp "$WORK/older" "$STATE/state.offset"
+program sql-export
+tap_is "$? $(grep -c 'less of it is committed than was read before' "$WORK/said")" "1 1" "less is there than was exported"
+exported n
+tap_is "$(sql_users "$SQL") $(instances)" "l m n  1" "the log is read again, as it was: it goes on exactly"
+program sql-import
+tap_is $? 0 "which the database takes"
+for option in --from-now --from-start; do
+	cp "$STATE/state.offset" "$WORK/older"
+	exported "o$option"
+	cp "$WORK/older" "$STATE/state.offset"
+	rm "$WORK/mail.log"
+	record "p$option" q r
+	for i in 1 2; do
+		program sql-export
+		tap_is "$? $(grep -c 'other rows than those that were exported.*--from-start.*--from-now' "$WORK/said")" "1 1" "other rows in their place are refused"
+	done
+	program sql-import && rm "$SQL"/*
+	program sql-export $option
+	record s
+	program sql-export
+	if [ $option = --from-now ]; then expected="s "; else expected="a b c d e f g j k l m n p--from-now q r s p$option q r s "; fi
+	tap_is "$? $(sql_users "$SQL")" "0 $expected" "$option goes on"
+	tap_is "$(instances) $(sql_rows "$SQL" | grep -c "^$(sed -n 's/.*series=//p' "$STATE/sql-export.offset")")" "1 0" "with keys that none had before"
+	program sql-import
+	tap_is "$? $(cat "$WORK/said")" "0 " "which the database takes"
+done
 tap_done
