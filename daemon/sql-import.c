@@ -473,7 +473,7 @@ static int open_import(Import *import)
 {
 	const Config *config = import->config;
 	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, COMMAND ".lock");
-	char holder[LOCK_HOLDER_MAX];
+	char holder[LOCK_HOLDER_MAX] = "";
 	int r;
 
 	database_append_name(config, &import->database);

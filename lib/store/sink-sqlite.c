@@ -288,8 +288,7 @@ static int prepare_insert(Connection *connection, const ManyRows *many, size_t c
 	if (r)
 		return fail_system(r, ret_why);
 	if (connection->insert &&
-		span_equal((Span){text.data, text.len},
-			(Span){connection->insert_text.data, connection->insert_text.len}))
+		!strcmp(strbuf_text(&text), strbuf_text(&connection->insert_text)))
 		return 0;
 	(void)connection->api.finalize(connection->insert);
 	connection->insert = NULL;
