@@ -442,11 +442,12 @@ static int open_file(const SinkOptions *options, void **ret_connection, Why *ret
 	for (size_t i = 0; !r && i < ARRAY_SIZE(settings); i++)
 		r = run(connection, settings[i], NULL, NULL, ret_why);
 	/* Nobody reads what was made just now, and without the log the first rows, which may be all of years, take two thirds of the time. */
-	if (!r && !connection->is_new)
+	if (!r && !connection->is_new) {
 		r = run(connection, LOG_AHEAD, NULL, NULL, ret_why);
-	/* Where another has just made it and writes, who comes later changes that. */
-	if (r == SINK_AWAY)
-		r = 0;
+		/* Where another has just made it and writes, who comes later changes that. */
+		if (r == SINK_AWAY)
+			r = 0;
+	}
 	if (!r)
 		*ret_connection = TAKE(connection);
 	return r;
