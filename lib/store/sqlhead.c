@@ -100,10 +100,11 @@ static bool take_hex(Span *text, const char *name, size_t len, Span *ret_value)
 {
 	Span value;
 
-	/* Its line ends behind it, and so does the search. */
-	if (!take_line(text, name, &value) || value.len != len ||
-		strspn(value.data, "0123456789abcdef") != len)
+	if (!take_line(text, name, &value) || value.len != len)
 		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!memchr("0123456789abcdef", value.data[i], 16))
+			return false;
 	*ret_value = value;
 	return true;
 }

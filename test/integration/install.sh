@@ -25,7 +25,7 @@ expected() {
 	# the units tell systemd how they are, or are not there
 	ldd "$PREFIX/sbin/maillogsentinel" | grep -q libsystemd || return
 	printf '644 lib/%s\n' systemd/system/maillogsentinel.service sysusers.d/maillogsentinel.conf tmpfiles.d/maillogsentinel.conf \
-		systemd/catalog/maillogsentinel.catalog systemd/system/maillogsentinel-{extract,report,update-db}.{service,timer}
+		systemd/catalog/maillogsentinel.catalog systemd/system/maillogsentinel-{extract,report,sql-export,sql-import,update-db}.{service,timer}
 	if pkg-config --atleast-version=253 systemd 2>/dev/null; then
 		echo "644 lib/systemd/system/maillogsentinel.service.d/notify-reload.conf"
 	fi
@@ -44,10 +44,10 @@ tap_true "a build with other places" meson setup "$WORK/build" --prefix=/opt/sen
 	-Dsystemdsystemunitdir=/units -Dsysusersdir=/users -Dtmpfilesdir=/files -Dcatalogdir=/texts \
 	-Dbash_completion_dir=/bash -Dzsh_completion_dir=/zsh -Dfish_completion_dir=/fish
 tap_is "$(sed -n 's/^Exec[A-Za-z]*=.*\(\/opt[^ ]*\).*/\1/p' "$WORK"/build/packaging/systemd/*.service | sort | uniq -c | tr -s ' ')" \
-	" 8 /opt/sentinel/sbin/maillogsentinel" "whose units start its own program"
+	" 12 /opt/sentinel/sbin/maillogsentinel" "whose units start its own program"
 meson introspect --installed "$WORK/build" | tr ',' '\n' | sed -n 's/.*: "\(.*\)".*/\1/p' >"$WORK/installed"
 tap_is "$(grep -cE '^/(units/maillogsentinel[-a-z]*[.](service|timer)|users/maillogsentinel.conf|files/maillogsentinel.conf|texts/maillogsentinel.catalog)$' "$WORK/installed")" \
-	10 "and go where they are wanted"
+	14 "and go where they are wanted"
 tap_is "$(grep -E '^/(bash|zsh|fish)/' "$WORK/installed" | sort | paste -sd' ')" \
 	"/bash/maillogsentinel /fish/maillogsentinel.fish /zsh/_maillogsentinel" "as the completions do"
 tap_true "a build without libsystemd" meson setup "$WORK/without" -Dsystemd=disabled -Dtests=false
