@@ -102,9 +102,12 @@ static bool take_hex(Span *text, const char *name, size_t len, Span *ret_value)
 
 	if (!take_line(text, name, &value) || value.len != len)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!memchr("0123456789abcdef", value.data[i], 16))
+	for (size_t i = 0; i < len; i++) {
+		char c = value.data[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
 			return false;
+	}
 	*ret_value = value;
 	return true;
 }
