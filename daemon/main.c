@@ -5,6 +5,7 @@
 #include "build-config.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
+#include "daemon/old-names.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -154,6 +155,8 @@ int main(int argc, char **argv)
 
 	/* A file that may not grow (RLIMIT_FSIZE) is an error that the write returns, not a reason to die. */
 	(void)signal(SIGXFSZ, SIG_IGN);
+	if (old_names_answer(argc, argv))
+		return EXIT_USAGE;
 	fill_getopt(command_global_options, longs, letters);
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		switch (c >= 256 ? command_global_options[c - 256].letter : c) {
