@@ -262,6 +262,23 @@ sql_settings() { # KIND [tcp|socket] [DATABASE]
 	esac
 }
 
+# Makes $sql_dir/server.crt, which is good for localhost and 127.0.0.1, its authority ca.crt, and other.crt of another; postgres.key and mysql.key.
+sql_certificates() {
+	local owner
+	local -a key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+
+	openssl req -x509 "${key[@]}" -days 30 -subj /CN=of-this-test -keyout "$sql_dir/ca.key" -out "$sql_dir/ca.crt" &&
+		openssl req -x509 "${key[@]}" -days 30 -subj /CN=of-another -keyout "$sql_dir/other.key" -out "$sql_dir/other.crt" &&
+		openssl req "${key[@]}" -subj /CN=localhost -keyout "$sql_dir/key" -out "$sql_dir/csr" &&
+		openssl x509 -req -in "$sql_dir/csr" -CA "$sql_dir/ca.crt" -CAkey "$sql_dir/ca.key" -CAcreateserial -days 30 \
+			-extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) -out "$sql_dir/server.crt" || return 1
+	for owner in postgres mysql; do
+		cp "$sql_dir/key" "$sql_dir/$owner.key" && chmod 600 "$sql_dir/$owner.key" || return 1
+		[ "$(id -u)" -ne 0 ] || chown "$owner:" "$sql_dir/$owner.key" || return 1
+	done
+	chmod 644 "$sql_dir"/*.crt
+}
+
 sql_cleanup() {
 	sql_kill postgresql
 	sql_kill mariadb

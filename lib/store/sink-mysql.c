@@ -110,6 +110,7 @@ enum {
 	CLIENT_AUTH_PLUGIN = 2059,
 	CLIENT_AUTH_PLUGIN_ERROR = 2061,
 	CLIENT_LAST = 2999,
+	CLIENT_AUTH_NOT_ALLOWED = 5010,
 	SERVER_PACKET_TOO_LARGE = 1153,
 };
 
@@ -201,6 +202,12 @@ static int failed(const Connection *connection, Why *ret_why)
 	unsigned long code = open ? strtoul(open + 1, &after, 10) : 0;
 	bool numbered;
 
+	if (number == CLIENT_AUTH_NOT_ALLOWED) {
+		why_set(ret_why,
+			"the server wants a login that may hand out the password, which is done "
+			"with db_tls = \"verify\" or a db_socket alone");
+		return -EACCES;
+	}
 	numbered = number >= CLIENT_FIRST && number <= CLIENT_LAST && code && code < 200 &&
 		   after + 1 == end && *after == ')';
 	/* "Can't connect to server on 'db.example.com' (111)", or (115), of a refusal too, which says nothing */
@@ -334,6 +341,24 @@ static int set_options(const Connection *connection, const SinkOptions *options)
 	return 0;
 }
 
+/*
+ * A server that is not verified may be anybody, and is not given the password as it is. These are the ways to log in that only prove to know it; the
+ * others give it in clear text (mysql_clear_password, dialog), over TLS or under a key that the server may choose (sha256_password,
+ * caching_sha2_password), or as good as that (mysql_old_password). The option's number is that of newer headers than one may have.
+ */
+static int keep_password(const Connection *connection, Why *ret_why)
+{
+	const enum mysql_option restricted_auth = (enum mysql_option)7026;
+
+	if (!connection->api.mysql_options(connection->mysql, restricted_auth,
+		    "mysql_native_password,client_ed25519,parsec"))
+		return 0;
+	why_set(ret_why, "this libmariadb can't keep the password from a server that is not "
+			 "verified; one of 3.3 can, db_tls = \"verify\" or a db_socket does "
+			 "without");
+	return -EACCES;
+}
+
 /* The library has no option for it. A socket of this host knows of no TCP, and needs none of it. */
 static void watch_host(const Connection *connection)
 {
@@ -378,6 +403,8 @@ static int connect_once(Connection *connection, SinkTls tls, const SinkOptions *
 	r = set_options(connection, options);
 	if (!r)
 		r = set_tls(connection, tls, options, ret_why);
+	if (!r && password && server_host(options) && tls != SINK_TLS_VERIFY)
+		r = keep_password(connection, ret_why);
 	if (r < 0)
 		return r;
 	if (!api->mysql_real_connect(connection->mysql, server_host(options), user_name(options),

@@ -3,6 +3,7 @@
 #include "base/library.h"
 #include "base/strbuf.h"
 #include "store/sink-driver.h"
+#include "store/sink-gate.h"
 #include "store/sink-server.h"
 
 #include <inttypes.h>
@@ -25,6 +26,7 @@ typedef struct Api {
 	API(PQgetisnull);
 	API(PQgetvalue);
 	API(PQisBusy);
+	API(PQlibVersion);
 	API(PQnfields);
 	API(PQntuples);
 	API(PQparameterStatus);
@@ -70,6 +72,7 @@ static int load(Api *api, Why *ret_why)
 		FUNCTION(PQgetisnull),
 		FUNCTION(PQgetvalue),
 		FUNCTION(PQisBusy),
+		FUNCTION(PQlibVersion),
 		FUNCTION(PQnfields),
 		FUNCTION(PQntuples),
 		FUNCTION(PQparameterStatus),
@@ -89,12 +92,18 @@ static int load(Api *api, Why *ret_why)
 		&library, functions, ARRAY_SIZE(functions), "PostgreSQL needs", ret_why);
 }
 
+static void disconnect(Connection *connection)
+{
+	if (connection->pg)
+		connection->api.PQfinish(connection->pg);
+	connection->pg = NULL;
+}
+
 static void pgsql_close(void *userdata)
 {
 	Connection *connection = userdata;
 
-	if (connection->pg)
-		connection->api.PQfinish(connection->pg);
+	disconnect(connection);
 	free(connection);
 }
 DEFINE_CLEANUP(Connection *, connection_freep, pgsql_close)
@@ -197,21 +206,53 @@ static void say_attempt(const char *message, Why *ret_why)
 		why_set(ret_why, "%.*s", (int)len, line);
 }
 
-static int not_connected(Connection *connection, ConnStatusType stage, Why *ret_why)
+/* What a connection is asked to be, once. */
+typedef struct Attempt {
+	const char *sslmode;
+	const char *channel_binding, *require_auth; /* NULL: as libpq has it */
+	bool gate;
+	bool try_without_tls; /* set: it was TLS that failed, or the server does not let us in with it */
+} Attempt;
+
+/* libpq, or the gate, did not answer. */
+static int kept_password(Why *ret_why)
+{
+	why_set(ret_why, "the server wants the password in clear text, which is given to one with "
+			 "db_tls = \"verify\" or a db_socket alone");
+	return -EACCES;
+}
+
+static int not_connected(
+	Connection *connection, ConnStatusType stage, Attempt *attempt, Why *ret_why)
 {
 	const Api *api = &connection->api;
 	const char *message = api->PQerrorMessage(connection->pg);
 	Span sqlstate = find_sqlstate(message);
 
 	say_attempt(message, ret_why);
-	if (sqlstate.data)
+	if (sqlstate.data) {
+		/* invalid authorization, but not a wrong password: its rules may want it without TLS */
+		attempt->try_without_tls = strncmp(sqlstate.data, "28000", 5) == 0;
 		return judge(sqlstate.data);
+	}
+	if (attempt->require_auth && strstr(message, attempt->require_auth))
+		return kept_password(ret_why);
+	if (attempt->channel_binding && strstr(message, "hannel binding")) {
+		why_set(ret_why,
+			"libpq %d keeps the password from others over TLS by scram-sha-256 alone, "
+			"which the server doesn't do; libpq 16, db_tls = \"verify\" or a db_socket "
+			"can do without",
+			api->PQlibVersion() / 10000);
+		return -EACCES;
+	}
 	if (api->PQconnectionNeedsPassword(connection->pg))
 		return -EACCES;
 	/* In the middle of the greetings a server may end, too. */
 	if (stage == CONNECTION_SSL_STARTUP && !strstr(message, "server closed the connection") &&
-		!strstr(message, "onnection reset"))
+		!strstr(message, "onnection reset")) {
+		attempt->try_without_tls = true;
 		return -EACCES;
+	}
 	return SINK_AWAY;
 }
 
@@ -367,9 +408,34 @@ static void no_notices(void *userdata, const PGresult *result)
 	(void)userdata, (void)result;
 }
 
-static int follow_connection(Connection *connection, Why *ret_why)
+/* Waits for what libpq wants; 0, TIMED_OUT or -errno. */
+static int wait_behind(
+	const Connection *connection, SinkGate *gate, short events, uint64_t until_ms)
+{
+	int fd = connection->api.PQsocket(connection->pg), r;
+
+	if (!sinkgate_guards(gate, fd))
+		return wait_for(connection, events, until_ms);
+	r = sinkgate_wait(gate, fd, events, until_ms);
+	return r == SINK_GATE_TIMED_OUT ? TIMED_OUT : r;
+}
+
+/* The server's first word is what libpq waits for next, or it was the one that lets us in. */
+static int move_gate(const Connection *connection, SinkGate *gate)
+{
+	int fd = connection->api.PQsocket(connection->pg);
+
+	if (sinkgate_guards(gate, fd))
+		return sinkgate_open(gate, fd);
+	if (connection->api.PQstatus(connection->pg) == CONNECTION_AWAITING_RESPONSE)
+		return sinkgate_close(gate, fd);
+	return 0;
+}
+
+static int follow_connection(Connection *connection, Attempt *attempt, Why *ret_why)
 {
 	const Api *api = &connection->api;
+	_cleanup_(sinkgate_done) SinkGate gate = SINK_GATE_INIT;
 	unsigned wait_ms = MIN(connection->timeout_ms, (unsigned)SINK_CONNECT_S * 1000);
 	uint64_t until_ms = sink_now_ms() + wait_ms;
 	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
@@ -382,38 +448,36 @@ static int follow_connection(Connection *connection, Why *ret_why)
 		next = PGRES_POLLING_FAILED;
 	while (next != PGRES_POLLING_OK) {
 		if (next == PGRES_POLLING_FAILED)
-			return not_connected(connection, stage, ret_why);
-		r = wait_for(
-			connection, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms);
+			return not_connected(connection, stage, attempt, ret_why);
+		r = wait_behind(connection, &gate, next == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+			until_ms);
 		if (r == TIMED_OUT) {
 			why_set(ret_why, "no connection after %u s", wait_ms / 1000);
 			return SINK_AWAY;
 		}
+		if (r == -EACCES)
+			return kept_password(ret_why);
 		if (r < 0)
 			return r;
 		stage = api->PQstatus(connection->pg);
 		next = api->PQconnectPoll(connection->pg);
+		if (attempt->gate && next == PGRES_POLLING_READING)
+			r = move_gate(connection, &gate);
+		if (r < 0)
+			return r;
 	}
 	(void)api->PQsetNoticeReceiver(connection->pg, no_notices, NULL);
 	return api->PQsetnonblocking(connection->pg, 1) < 0 ? lost(connection, ret_why) : 0;
 }
 
-static int start(Connection *connection, const SinkOptions *options, Why *ret_why)
+static int connect_once(Connection *connection, const SinkOptions *options, const char *password,
+	Attempt *attempt, Why *ret_why)
 {
-	static const char *const tls[] = {
-		[SINK_TLS_OFF] = "disable",
-		[SINK_TLS_PREFER] = "prefer",
-		[SINK_TLS_REQUIRE] = "require",
-		[SINK_TLS_VERIFY] = "verify-full",
-	};
 	const char *host = sink_given(options->socket) ? options->socket : options->host;
-	_cleanup_(sink_password_freep) char *password = NULL;
 	const char *trusted = NULL;
 	char port[16] = "", idle[16], interval[16], count[16], unheard[16];
-	int r = sink_password_dup(options, &password, ret_why);
+	int r = options->tls == SINK_TLS_VERIFY ? sink_trusted(options, &trusted, ret_why) : 0;
 
-	if (!r && options->tls == SINK_TLS_VERIFY)
-		r = sink_trusted(options, &trusted, ret_why);
 	if (r < 0)
 		return r;
 	if (options->port)
@@ -425,17 +489,59 @@ static int start(Connection *connection, const SinkOptions *options, Why *ret_wh
 
 	/* An empty value is as none. */
 	const char *const names[] = {"host", "port", "dbname", "user", "password", "sslmode",
-		"sslrootcert", "gssencmode", "client_encoding", "application_name",
-		"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-		NULL};
+		"sslrootcert", "channel_binding", "require_auth", "gssencmode", "client_encoding",
+		"application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", NULL};
 	const char *const values[] = {host, port, options->name, options->user, password,
-		tls[options->tls], trusted, "disable", "UTF8", "maillogsentinel", idle, interval,
-		count, unheard, NULL};
+		attempt->sslmode, trusted, attempt->channel_binding, attempt->require_auth,
+		"disable", "UTF8", "maillogsentinel", idle, interval, count, unheard, NULL};
 
+	disconnect(connection);
 	connection->pg = connection->api.PQconnectStartParams(names, values, 0);
 	if (!connection->pg)
 		return -ENOMEM;
-	return follow_connection(connection, ret_why);
+	return follow_connection(connection, attempt, ret_why);
+}
+
+/* A host that is a path is a socket's, too. */
+static bool by_tcp(const SinkOptions *options)
+{
+	return !sink_given(options->socket) && sink_given(options->host) && *options->host != '/' &&
+	       *options->host != '@';
+}
+
+/*
+ * A server that is not verified may be anybody, and is not given the password as it is. libpq 16 can be told so. Before, it can be told to log in by
+ * nothing but SCRAM that is bound to the TLS of this connection, which nobody in between can pass on; without TLS the gate sees what is asked for.
+ */
+static int start(Connection *connection, const SinkOptions *options, Why *ret_why)
+{
+	static const char *const tls[] = {
+		[SINK_TLS_OFF] = "disable",
+		[SINK_TLS_PREFER] = "prefer",
+		[SINK_TLS_REQUIRE] = "require",
+		[SINK_TLS_VERIFY] = "verify-full",
+	};
+	_cleanup_(sink_password_freep) char *password = NULL;
+	Attempt attempt = {.sslmode = tls[options->tls]};
+	int r = sink_password_dup(options, &password, ret_why);
+
+	if (r < 0)
+		return r;
+	if (!password || options->tls == SINK_TLS_VERIFY || !by_tcp(options))
+		return connect_once(connection, options, password, &attempt, ret_why);
+	if (connection->api.PQlibVersion() >= 160000) {
+		attempt.require_auth = "!password";
+		return connect_once(connection, options, password, &attempt, ret_why);
+	}
+	if (options->tls != SINK_TLS_OFF) {
+		attempt = (Attempt){.sslmode = "require", .channel_binding = "require"};
+		r = connect_once(connection, options, password, &attempt, ret_why);
+		if (!r || !attempt.try_without_tls || options->tls == SINK_TLS_REQUIRE)
+			return r;
+	}
+	attempt = (Attempt){.sslmode = "disable", .gate = true};
+	return connect_once(connection, options, password, &attempt, ret_why);
 }
 
 /* Text goes in as UTF-8, and all of it must come out again. */

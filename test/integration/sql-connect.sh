@@ -14,23 +14,8 @@ command -v openssl >/dev/null || tap_skip_all "needs openssl"
 
 # ---- servers and certificates -----------------------------------------------------------------------
 
-# A certificate that is good for localhost and 127.0.0.1; the servers listen at 127.0.0.2, too.
-key_options=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
-make_certificates() {
-	local owner
-
-	openssl req -x509 "${key_options[@]}" -days 30 -subj /CN=of-this-test -keyout "$WORK/ca.key" -out "$sql_dir/ca.crt" &&
-		openssl req -x509 "${key_options[@]}" -days 30 -subj /CN=of-another -keyout "$WORK/other.key" -out "$sql_dir/other.crt" &&
-		openssl req "${key_options[@]}" -subj /CN=localhost -keyout "$WORK/key" -out "$WORK/csr" &&
-		openssl x509 -req -in "$WORK/csr" -CA "$sql_dir/ca.crt" -CAkey "$WORK/ca.key" -CAcreateserial -days 30 \
-			-extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) -out "$sql_dir/server.crt" || return 1
-	for owner in postgres mysql; do
-		cp "$WORK/key" "$sql_dir/$owner.key" && chmod 600 "$sql_dir/$owner.key" || return 1
-		[ "$(id -u)" -ne 0 ] || chown "$owner:" "$sql_dir/$owner.key" || return 1
-	done
-	chmod 644 "$sql_dir"/*.crt
-}
-tap_true "certificates" make_certificates || tap_done
+# The servers listen at 127.0.0.2, too, for which their certificate is not good.
+tap_true "certificates" sql_certificates || tap_done
 sql_pg_tls=(-c ssl=on -c ssl_cert_file="$sql_dir/server.crt" -c ssl_key_file="$sql_dir/postgres.key")
 sql_my_tls=(--ssl-cert="$sql_dir/server.crt" --ssl-key="$sql_dir/mysql.key")
 sql_pg_common=(-c 'listen_addresses=127.0.0.1,127.0.0.2')
