@@ -91,6 +91,16 @@ static int unlock(Import *import, Why *ret_why)
 	return of_database(import, sink_unlock(import->sink, &why), &why, ret_why);
 }
 
+/* Rows go in, and questions get their answers, without an index, too. */
+static int of_schema(const Import *import, int r, const Why *why, Why *ret_why)
+{
+	if (r != SQLSCHEMA_INCOMPLETE)
+		return of_database(import, r, why, ret_why);
+	log_warning("%s: %s; questions that would use it take longer",
+		strbuf_text(&import->database), why->text);
+	return 0;
+}
+
 /* What comes behind the rows. */
 static int complete(Import *import, Why *ret_why)
 {
@@ -100,9 +110,8 @@ static int complete(Import *import, Why *ret_why)
 	if (r || !import->prepared)
 		return r;
 	import->prepared = false;
-	return of_database(import,
-		sqlschema_complete(import->sink, &import->table, DATABASE_WAIT_MS, &why), &why,
-		ret_why);
+	r = sqlschema_complete(import->sink, &import->table, DATABASE_WAIT_MS, &why);
+	return of_schema(import, r, &why, ret_why);
 }
 
 static int prepare_table(Import *import, const SqlTable *table, Why *ret_why)
@@ -110,10 +119,10 @@ static int prepare_table(Import *import, const SqlTable *table, Why *ret_why)
 	Why why = {""};
 	int r = complete(import, ret_why);
 
-	if (!r)
-		r = of_database(import,
-			sqlschema_prepare(import->sink, table, DATABASE_WAIT_MS, &why), &why,
-			ret_why);
+	if (!r) {
+		r = sqlschema_prepare(import->sink, table, DATABASE_WAIT_MS, &why);
+		r = of_schema(import, r, &why, ret_why);
+	}
 	import->prepared = !r;
 	import->table = *table;
 	return r;

@@ -446,14 +446,57 @@ static void append_change(StrBuf *sb, const Found *found, uint64_t version)
 	append_steps(sb, table, from, MAX(version, found->version));
 }
 
-static int execute_each(Sink *sink, char *statements, Why *ret_why)
+/* Indexes that the database doesn't make: engines that speak PostgreSQL's protocol may have no SP-GiST. */
+typedef struct Refused {
+	char *statements[ARRAY_SIZE(indexes)];
+	size_t count;
+	Why why; /* of the last */
+} Refused;
+
+static void refused_done(Refused *refused)
+{
+	for (size_t i = 0; i < refused->count; i++)
+		free(refused->statements[i]);
+}
+
+static bool is_refused(const Refused *refused, const char *statement)
+{
+	size_t i = 0;
+
+	while (i < refused->count && strcmp(refused->statements[i], statement) != 0)
+		i++;
+	return i < refused->count;
+}
+
+enum { REFUSED = 3 }; /* beside SINK_AWAY and SQLSCHEMA_INCOMPLETE */
+
+static int refuse(Refused *refused, const char *statement)
+{
+	char *copy = strdup(statement);
+
+	if (!copy)
+		return -ENOMEM;
+	refused->statements[refused->count++] = copy;
+	return REFUSED;
+}
+
+/* 0; REFUSED: an index, which is among those now; SINK_AWAY; -errno; with *ret_why. */
+static int execute_each(Sink *sink, char *statements, Refused *refused, Why *ret_why)
 {
 	char *end;
 	int r = 0;
 
 	for (; !r && (end = strstr(statements, ";\n")); statements = end + 2) {
 		*end = '\0';
+		if (is_refused(refused, statements))
+			continue;
 		r = sink_execute(sink, statements, ret_why);
+		if (r == -EBADMSG && strncmp(statements, "CREATE INDEX ", 13) == 0 &&
+			refused->count < ARRAY_SIZE(indexes)) {
+			why_set(&refused->why, "it makes no such index (%s): %s", statements,
+				ret_why->text);
+			r = refuse(refused, statements);
+		}
 	}
 	return r;
 }
@@ -461,7 +504,8 @@ static int execute_each(Sink *sink, char *statements, Why *ret_why)
 /* In SQLite and PostgreSQL at once or not at all; else what is there is not made again by the next who tries. */
 static const char *const begin[SQL_DIALECT_COUNT] = {"BEGIN IMMEDIATE", "BEGIN", NULL};
 
-static int change(Sink *sink, const SqlTable *table, uint64_t version, Why *ret_why)
+static int try_change(
+	Sink *sink, const SqlTable *table, uint64_t version, Refused *refused, Why *ret_why)
 {
 	_cleanup_strbuf_ StrBuf statements = STRBUF_INIT;
 	bool in_transaction = begin[table->dialect];
@@ -478,13 +522,28 @@ static int change(Sink *sink, const SqlTable *table, uint64_t version, Why *ret_
 		append_change(&statements, &found, version);
 		r = strbuf_error(&statements);
 		if (!r)
-			r = execute_each(sink, statements.data, ret_why);
+			r = execute_each(sink, statements.data, refused, ret_why);
 	}
 	if (in_transaction && !r)
 		r = sink_execute(sink, "COMMIT", ret_why);
 	if (in_transaction && r)
 		(void)sink_execute(sink, "ROLLBACK", NULL);
 	return r;
+}
+
+/* Within a transaction an error undoes all, so that it begins again without the index. */
+static int change(Sink *sink, const SqlTable *table, uint64_t version, Why *ret_why)
+{
+	_cleanup_(refused_done) Refused refused = {.count = 0};
+	int r;
+
+	do {
+		r = try_change(sink, table, version, &refused, ret_why);
+	} while (r == REFUSED);
+	if (r || !refused.count)
+		return r;
+	*ret_why = refused.why;
+	return SQLSCHEMA_INCOMPLETE;
 }
 
 static int ensure(

@@ -25,10 +25,12 @@
  */
 void sqlschema_append(StrBuf *sb, const SqlTable *table);
 
+enum { SQLSCHEMA_INCOMPLETE = 2 }; /* beside SINK_AWAY */
+
 /*
  * Brings the database to the version that rows need (before they are sent), or to the highest (behind them); waits at most wait_ms for another
  * who does so. Where nothing is to be done, the right to read is enough. A column that the table lacks, as the mapping had left it out, is
- * added. 0; SINK_AWAY; -EPROTONOSUPPORT: a newer program made it; -EEXIST: the name is another's; or what the sink says; with *ret_why.
+ * added. An index that the database refuses is left out, and not asked for again. 0; SINK_AWAY; SQLSCHEMA_INCOMPLETE: but for an index; -EPROTONOSUPPORT: a newer program made it; -EEXIST: the name is another's; or what the sink says; with *ret_why.
  */
 int sqlschema_prepare(Sink *sink, const SqlTable *table, unsigned wait_ms, Why *ret_why);
 int sqlschema_complete(Sink *sink, const SqlTable *table, unsigned wait_ms, Why *ret_why);

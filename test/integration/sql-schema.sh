@@ -169,6 +169,20 @@ for kind in "${KINDS[@]}"; do
 	rm -r "$WORK"/state-*
 done
 
+# ---- an engine without SP-GiST ----------------------------------------------------------------------
+begin_anew postgresql
+sql_psql -c "SET allow_system_table_mods = on; UPDATE pg_am SET amname = 'none' WHERE amname = 'spgist'"
+export_row postgresql first
+output=$(program postgresql sql-import 2>&1)
+tap_is "$?:$(grep -c 'it makes no such index (CREATE INDEX .*failed_logins_by_username.*spgist' <<<"$output"):$(wc -l <<<"$output")" 0:1:2 \
+	"postgresql: an index that it refuses is left out with a warning" || tap_note "$output"
+look postgresql
+tap_is "$count|$versions|$(extras postgresql)" "1|1 2|${ALL/by_username /}" "postgresql: all else is made"
+export_row postgresql second
+output=$(program postgresql sql-import 2>&1)
+tap_is "$?:$(wc -l <<<"$output")" 0:1 "postgresql: and said once" || tap_note "$output"
+sql_psql -c "SET allow_system_table_mods = on; UPDATE pg_am SET amname = 'spgist' WHERE amname = 'none'"
+
 # ---- the rights that the manual gives ---------------------------------------------------------------
 mapfile -t blocks < <(python3 "$ROOT/test/integration/sql-questions.py" blocks "$MANUAL" "$WORK/blocks")
 numbers_of() { # HEADING
