@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../tap.sh"
 TREE=$(realpath "${1:-$ROOT}")
 cd "$TREE" || exit 1
-CATALOG=packaging/maillogsentinel.catalog MANUAL=daemon/maillogsentinel.8
+CATALOG=packaging/maillogsentinel.catalog MANUAL=daemon/maillogsentinel-messages.7
 
 # Prints the lines that are in one of the lists alone. differences A B
 differences() {

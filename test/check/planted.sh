@@ -105,7 +105,7 @@ if [ -x "$MLS_PROGRAM_RELEASE" ]; then
 	names[-1]="$file: --planted"
 	change "a column by another name" "the manual has the CSV's columns" $file \
 		's/^\.It Va aso$/.It Va as_org/' "'aso' is missing"
-	change "a stale name in the text" 'the manual names no column or option of the configuration' $file \
+	change "a stale name in the text" 'the manuals name no column or option of the configuration' $file \
 		's/^\.Va csv_filename/.Va csv_name/' csv_name
 	file=daemon/maillogsentinel.conf.5
 	plant "an option that only the other manual has" 'the manuals name no option that is none' $file '.Fl P\n'

@@ -37,7 +37,8 @@ fi
 
 if command -v mandoc >/dev/null; then
 	for manual in "${manuals[@]}"; do
-		tap_none "$manual is sound mdoc" "$(mandoc -Tlint -Wwarning "$manual" 2>&1)"
+		# manuals of what is not installed are named all the same
+		tap_none "$manual is sound mdoc" "$(mandoc -Tlint "$manual" 2>&1 | grep -vE 'referenced manual not found|outdated mandoc\.db')"
 	done
 else
 	tap_skip "manuals are sound mdoc" "no mandoc"

@@ -17,6 +17,8 @@ expected() {
 		644 share/doc/maillogsentinel/maillogsentinel.conf
 		644 share/fish/vendor_completions.d/maillogsentinel.fish
 		644 share/man/man5/maillogsentinel.conf.5
+		644 share/man/man7/maillogsentinel-messages.7
+		644 share/man/man7/maillogsentinel-monitoring.7
 		644 share/man/man7/maillogsentinel-sql.7
 		644 share/man/man8/maillogsentinel.8
 		644 share/zsh/site-functions/_maillogsentinel

@@ -89,7 +89,7 @@ def write_blocks(manual, directory):
     for line in open(manual, encoding="utf-8"):
         line = line.rstrip("\n")
         if re.match(r"\.S[hs] ", line):
-            heading = line[4:]
+            heading = line[4:].removesuffix("\\&")
         elif line.startswith(".Bd "):
             block = []
         elif line == ".Ed":

@@ -56,6 +56,8 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/share/doc/maillogsentinel/maillogsentinel.conf.gz
 		/usr/share/fish/vendor_completions.d/maillogsentinel.fish
 		/usr/share/man/man5/maillogsentinel.conf.5.gz
+		/usr/share/man/man7/maillogsentinel-messages.7.gz
+		/usr/share/man/man7/maillogsentinel-monitoring.7.gz
 		/usr/share/man/man7/maillogsentinel-sql.7.gz
 		/usr/share/man/man8/maillogsentinel.8.gz
 		/usr/share/zsh/vendor-completions/_maillogsentinel

@@ -31,7 +31,7 @@ entries() { python3 "$WORK/read.py" "$@"; } # EXPRESSION [MATCH...]
 count() { journalctl -q -o json _SYSTEMD_UNIT=maillogsentinel.service "$@" | wc -l; } # MATCH...
 has() { [ "$(count "${@:2}")" -ge "$1" ]; } # COUNT MATCH...
 kind() { # NAME: its id, from the manual
-	sed -n "/^\.Ss Kinds of messages/,/^\.El/p" /in/daemon/maillogsentinel.8 | grep -B1 -x "$1" | sed -n 's/^\.It Li //p'
+	sed -n "/^\.Ss Kinds of messages/,/^\.El/p" /in/daemon/maillogsentinel-messages.7 | grep -B1 -x "$1" | sed -n 's/^\.It Li //p'
 }
 # A line of the log, stamped SECONDS ago.
 line() { # SECONDS ADDRESS USER-AS-PRINTF-HAS-IT
@@ -145,7 +145,7 @@ tap_true "a mistake in the configuration" has 1 "MESSAGE_ID=$(kind 'a mistake in
 
 # ---- the manual's examples --------------------------------------------------------------------
 
-sed -n '/^\.Ss Examples/,/^\.S[hs] /p' /in/daemon/maillogsentinel.8 | sed -nE 's/\\e$/\\/; s/^\.Dl \$ //; /^(journalctl|    )/p' >"$WORK/examples"
+sed -n '/^\.Ss Examples/,/^\.S[hs] /p' /in/daemon/maillogsentinel-messages.7 | sed -nE 's/\\e$/\\/; s/^\.Dl \$ //; /^(journalctl|    )/p' >"$WORK/examples"
 tap_is "$(grep -c '^journalctl' "$WORK/examples")" 6 "the manual has examples"
 while IFS= read -r example; do
 	status=0
