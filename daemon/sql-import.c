@@ -21,6 +21,9 @@
 #include <time.h>
 
 #define COMMAND "sql-import"
+#define OTHERS_ROWS                                                                         \
+	"was an older state put back, or is this host a copy of another? 'reset' begins a " \
+	"record that has an instance of its own"
 #define TRIES_MAX 4 /* of a file whose transaction the database undoes */
 
 /* A file that the ledger has. */
@@ -235,8 +238,7 @@ static int check_ledger(const Import *import, const SqlHead *head, Why *ret_why)
 		return 0;
 	why_set(&why,
 		"the table does not hold exactly its %" PRIu64 " rows from %" PRIu64 ".%" PRIu64
-		" to %" PRIu64 ".%" PRIu64 " of %016" PRIx64
-		": does another host write as this instance?",
+		" to %" PRIu64 ".%" PRIu64 " of %016" PRIx64 ": " OTHERS_ROWS,
 		head->rows, head->range.from_csv, head->range.from_offset, head->range.to_csv,
 		head->range.to_offset, head->range.instance);
 	return of_database(import, -EBADMSG, &why, ret_why);
@@ -283,9 +285,7 @@ static int find(Import *import, const SqlHead *head, Why *ret_why)
 		return 0;
 	if (!strcmp(row->hash, head->hash))
 		return IS_IN;
-	why_set(ret_why,
-		"%s: another file of its number is in, with the hash %s: does another host write "
-		"as this instance?",
+	why_set(ret_why, "%s: another file of its number is in, with the hash %s: " OTHERS_ROWS,
 		strbuf_text(&import->database), row->hash);
 	return -EEXIST;
 }

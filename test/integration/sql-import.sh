@@ -125,7 +125,7 @@ stops "an empty file" "" 0
 cp "$WORK/good" "$bad"
 ask "INSERT INTO failed_logins (instance, csv, byte_offset, username) SELECT instance, csv, byte_offset + 70, 'other' FROM failed_logins ORDER BY csv DESC, byte_offset DESC LIMIT 1"
 import; got=$?
-said_is 1 "$bad: $DB: the table does not hold exactly its 2 rows" "does another host write as this instance?"
+said_is 1 "$bad: $DB: the table does not hold exactly its 2 rows" "was an older state put back"
 ask "DELETE FROM failed_logins WHERE username = 'other'"
 ask "INSERT INTO failed_logins_batches SELECT instance, sequence + 1, 'x' || substr(hash, 2), row_count, skipped, from_csv, from_offset, to_csv, to_offset, imported_at FROM failed_logins_batches ORDER BY sequence DESC LIMIT 1"
 import; got=$?
