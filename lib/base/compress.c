@@ -61,6 +61,21 @@ static const struct {
 		{0x50, 0x2a, 0x4d, 0x18}}, /* a skippable frame: what pzstd(1) begins with */
 };
 
+static Format recognise(const void *data, size_t len)
+{
+	Format format = FORMAT_PLAIN;
+
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
+		if (len >= magics[i].len && !memcmp(data, magics[i].magic, magics[i].len))
+			format = magics[i].format;
+	return format;
+}
+
+bool reader_recognises(Span start)
+{
+	return recognise(start.data, start.len) != FORMAT_PLAIN;
+}
+
 /* Makes at least `want` bytes available in the input buffer unless the input ends before. */
 static int fill(Reader *reader, size_t want)
 {
@@ -133,10 +148,7 @@ int reader_new(int fd_take, Reader **ret_reader)
 	r = fill(reader, 10);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (reader->len >= magics[i].len &&
-			!memcmp(reader->input, magics[i].magic, magics[i].len))
-			reader->format = magics[i].format;
+	reader->format = recognise(reader->input, reader->len);
 	r = start_format(reader);
 	if (r < 0) {
 		reader->format = FORMAT_PLAIN; /* nothing to end */

@@ -30,6 +30,9 @@ int reader_skip(Reader *reader, uint64_t offset);
 
 bool reader_compressed(const Reader *reader);
 
+/* Whether a file that starts with these bytes (10 are enough) is compressed in one of these ways, built in or not. */
+bool reader_recognises(Span start);
+
 /* Borrowed. */
 int reader_fd(const Reader *reader);
 

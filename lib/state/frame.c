@@ -19,15 +19,20 @@ static void append_checksum(StrBuf *sb, const char *data, size_t len)
 	strbuf_appendf(sb, "checksum %016" PRIx64 "\n", hash_bytes(HASH_KEY_FIXED, data, len));
 }
 
-int frame_save(const char *path, StrBuf *sb)
+int frame_end(StrBuf *sb)
 {
 	append_checksum(sb, sb->data, strbuf_error(sb) ? 0 : sb->len);
 	if (strbuf_error(sb))
 		return strbuf_error(sb);
 	/* It could be written but never be read again. */
-	if (sb->len > FRAME_FILE_MAX)
-		return -EFBIG;
-	return file_replace(path, sb->data, sb->len, 0600);
+	return sb->len > FRAME_FILE_MAX ? -EFBIG : 0;
+}
+
+int frame_save(const char *path, StrBuf *sb)
+{
+	int r = frame_end(sb);
+
+	return r < 0 ? r : file_replace(path, sb->data, sb->len, 0600);
 }
 
 /*
@@ -67,17 +72,13 @@ static int check(const StrBuf *sb, const char *name, int version, size_t *ret_le
 	return 0;
 }
 
-int frame_load(const char *path, const char *name, int version, StrBuf *ret_sb, Why *ret_why)
+int frame_read(int fd, const char *name, int version, StrBuf *ret_sb, Why *ret_why)
 {
-	/* A FIFO that somebody put there is empty, not waited for: root reads what the service's user could have left. */
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
 	size_t len;
 	char *line;
-	int r = fd < 0 ? -errno : file_read_fd(fd, FRAME_FILE_MAX, &sb);
+	int r = file_read_fd(fd, FRAME_FILE_MAX, &sb);
 
-	if (r == -ENOENT)
-		return FRAME_NONE;
 	if (r < 0) {
 		why_set(ret_why, "%s", strerror(-r));
 		return r;
@@ -98,6 +99,19 @@ int frame_load(const char *path, const char *name, int version, StrBuf *ret_sb, 
 	*ret_sb = sb;
 	sb = STRBUF_INIT;
 	return 0;
+}
+
+int frame_load(const char *path, const char *name, int version, StrBuf *ret_sb, Why *ret_why)
+{
+	/* A FIFO that somebody put there is empty, not waited for: root reads what the service's user could have left. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd >= 0)
+		return frame_read(fd, name, version, ret_sb, ret_why);
+	if (errno == ENOENT)
+		return FRAME_NONE;
+	why_set(ret_why, "%s", strerror(errno));
+	return -errno;
 }
 
 int frame_line(StrBuf *sb, size_t *at, char **ret_line)
