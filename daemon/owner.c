@@ -22,30 +22,33 @@ static int add_log_groups(char *buffer, gid_t *groups, int count)
 	return count;
 }
 
+typedef struct Identity {
+	uid_t uid;
+	gid_t gid, groups[GROUPS_MAX];
+	int count;
+} Identity;
+
 /* The user with the entry; NULL: who has none, and is known by these numbers alone. 0 or -errno. */
-static int become(const struct passwd *user, uid_t uid, gid_t gid)
+static int identify(const struct passwd *user, uid_t uid, gid_t gid, Identity *ret_identity)
 {
 	_cleanup_free_ char *buffer = malloc(ENTRY_MAX);
-	gid_t groups[GROUPS_MAX];
-	int count = 0;
+	Identity *identity = ret_identity;
 
 	if (!buffer)
 		return -ENOMEM;
-	if (user) {
-		uid = user->pw_uid;
-		gid = user->pw_gid;
-		count = GROUPS_MAX;
-		/* What does not fit is left out. */
-		if (getgrouplist(user->pw_name, gid, groups, &count) < 0)
-			count = GROUPS_MAX;
-	}
-	count = add_log_groups(buffer, groups, count);
-	if (setgroups((size_t)count, groups) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
-		return -errno;
+	identity->uid = user ? user->pw_uid : uid;
+	identity->gid = user ? user->pw_gid : gid;
+	identity->count = user ? GROUPS_MAX : 0;
+	/* What does not fit is left out. */
+	if (user &&
+		getgrouplist(user->pw_name, identity->gid, identity->groups, &identity->count) < 0)
+		identity->count = GROUPS_MAX;
+	identity->count = add_log_groups(buffer, identity->groups, identity->count);
 	return 0;
 }
 
-static int become_owner(const struct stat *st)
+/* As identify(). */
+static int identify_owner(const struct stat *st, Identity *ret_identity)
 {
 	_cleanup_free_ char *buffer = malloc(ENTRY_MAX);
 	struct passwd user, *found = NULL;
@@ -54,31 +57,93 @@ static int become_owner(const struct stat *st)
 	if (!buffer)
 		return -ENOMEM;
 	r = getpwuid_r(st->st_uid, &user, buffer, ENTRY_MAX, &found);
-	return r ? -r : become(found, st->st_uid, st->st_gid);
+	return r ? -r : identify(found, st->st_uid, st->st_gid, ret_identity);
+}
+
+static int become(const Identity *identity)
+{
+	if (setgroups((size_t)identity->count, identity->groups) < 0 || setgid(identity->gid) < 0 ||
+		setuid(identity->uid) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Whether we are root and the directory is another's. */
+static bool is_anothers(const char *state_dir, struct stat *ret_st)
+{
+	return geteuid() == 0 && !stat(state_dir, ret_st) && ret_st->st_uid;
+}
+
+static int fail(const char *state_dir, const struct stat *st, int error, Why *ret_why)
+{
+	why_set(ret_why, "%s: can't go on as its owner, user %u: %s", state_dir,
+		(unsigned)st->st_uid, strerror(-error));
+	return error;
 }
 
 int owner_become(const char *state_dir, Why *ret_why)
 {
+	Identity identity;
 	struct stat st;
 	int r;
 
-	if (geteuid() != 0 || stat(state_dir, &st) < 0 || !st.st_uid)
+	if (!is_anothers(state_dir, &st))
 		return 0;
-	r = become_owner(&st);
-	if (r < 0)
-		why_set(ret_why, "%s: can't go on as its owner, user %u: %s", state_dir,
-			(unsigned)st.st_uid, strerror(-r));
-	return r;
+	r = identify_owner(&st, &identity);
+	if (!r)
+		r = become(&identity);
+	return r < 0 ? fail(state_dir, &st, r, ret_why) : 0;
 }
 
 int owner_become_user(const char *name)
 {
 	_cleanup_free_ char *buffer = malloc(ENTRY_MAX);
 	struct passwd user, *found = NULL;
+	Identity identity;
 	int r;
 
 	if (!buffer)
 		return -ENOMEM;
 	r = getpwnam_r(name, &user, buffer, ENTRY_MAX, &found);
-	return r ? -r : become(found, OWNER_NOBODY, OWNER_NOBODY);
+	r = r ? -r : identify(found, OWNER_NOBODY, OWNER_NOBODY, &identity);
+	return r ? r : become(&identity);
+}
+
+int seat_take(const char *state_dir, Seat *ret_seat, Why *ret_why)
+{
+	Identity identity;
+	struct stat st;
+	int r;
+
+	*ret_seat = (Seat){.uid = geteuid(), .gid = getegid()};
+	if (!is_anothers(state_dir, &st))
+		return 0;
+	r = identify_owner(&st, &identity);
+	if (!r && (setgroups((size_t)identity.count, identity.groups) < 0 ||
+			  setegid(identity.gid) < 0 || seteuid(identity.uid) < 0))
+		r = -errno;
+	if (r < 0)
+		return fail(state_dir, &st, r, ret_why);
+	*ret_seat = (Seat){true, identity.uid, identity.gid};
+	return 0;
+}
+
+static void act_as(const Seat *seat, uid_t uid)
+{
+	int saved = errno;
+
+	/* To go on as somebody else than is meant would be worse than a run that was killed, which the next one can handle. */
+	if (seat->switched && seteuid(uid) < 0)
+		_exit(EXIT_FAILURE);
+	errno = saved;
+}
+
+void seat_rise(const Seat *seat)
+{
+	act_as(seat, 0);
+}
+
+void seat_sit(const Seat *seat)
+{
+	act_as(seat, seat->uid);
 }

@@ -28,3 +28,20 @@ int owner_become(const char *state_dir, Why *ret_why);
  * -errno.
  */
 int owner_become_user(const char *name);
+
+/*
+ * For a command of root's that keeps what it saves where root alone may write: it acts as the owner of state_dir, and as root only in between,
+ * so that nothing which the owner may have put there is followed with root's rights.
+ */
+typedef struct Seat {
+	bool switched; /* the two are different users, and we are root */
+	uid_t uid;     /* who we act as */
+	gid_t gid;
+} Seat;
+
+/* From here on as the owner, as owner_become() says. 0 or -errno with *ret_why. */
+int seat_take(const char *state_dir, Seat *ret_seat, Why *ret_why);
+
+/* As root for a while, and as the owner again. There is no way on where that fails: the program ends. */
+void seat_rise(const Seat *seat);
+void seat_sit(const Seat *seat);
