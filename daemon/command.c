@@ -17,6 +17,8 @@ const Command *const command_table[] = {
 	&command_status,
 	&command_check_config,
 	&command_setup,
+	&command_reset,
+	&command_purge,
 	NULL,
 };
 

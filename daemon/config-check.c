@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/password.h"
+#include "daemon/archive.h"
 #include "daemon/config-mistakes.h"
 #include "daemon/config-option.h"
 #include "source/globs.h"
@@ -262,7 +263,7 @@ static bool is_own_file(const Config *config, const char *path)
 {
 	static const char *const names[] = {"lock", "state.offset", "status", "jobs",
 		"update-db.lock", "db/fetched", "db/ip.image", "sql-import.lock",
-		"sql-import.offset"};
+		"sql-import.offset", ARCHIVE_PENDING};
 	_cleanup_strbuf_ StrBuf own = STRBUF_INIT;
 	bool found = false;
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "daemon/archive.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -115,6 +116,22 @@ static int take_lock(Record *record, const Config *config, const char *command,
 	return r < 0 ? fail_errno(why, path, r) : 0;
 }
 
+/* What a reset has begun to remove must not be taken for what is recorded. */
+static int refuse_rest(const Config *config, StrBuf *why)
+{
+	_cleanup_free_ char *path = file_join_dup(config->paths.state_dir, ARCHIVE_PENDING);
+	struct stat st;
+
+	if (!path)
+		return fail_errno(why, config->paths.state_dir, -ENOMEM);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : fail_errno(why, path, -errno);
+	return fail(why, EXIT_CONFIG,
+		"%s: 'maillogsentinel reset' or 'purge' was interrupted; run it again, and it "
+		"brings that to its end",
+		path);
+}
+
 /* 0, an exit status, or -CHECKPOINT_NONE. */
 static int load(const Config *config, char **ret_path, Checkpoint *ret_checkpoint, StrBuf *ret_why)
 {
@@ -127,8 +144,9 @@ static int load(const Config *config, char **ret_path, Checkpoint *ret_checkpoin
 	r = checkpoint_load(path, ret_checkpoint, &why);
 	if (r == -EBADMSG)
 		return fail(ret_why, EXIT_CONFIG,
-			"%s: %s; to start over and read all logs again, move this file and the CSV "
-			"away, both",
+			"%s: %s; 'maillogsentinel reset' archives it with the CSV, and all logs "
+			"are "
+			"read again",
 			path, why.text);
 	if (r < 0)
 		return fail(ret_why, EXIT_FAILED, "%s: %s", path, why.text);
@@ -356,6 +374,8 @@ int record_open(const Config *config, const char *command, const Record *former,
 		r = check_directory(config->paths.working_dir, ret_why);
 	if (!r)
 		r = take_lock(record, config, command, former, ret_why);
+	if (!r)
+		r = refuse_rest(config, ret_why);
 	if (r)
 		return r;
 	r = load(config, &record->checkpoint_path, &record->checkpoint, ret_why);

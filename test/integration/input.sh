@@ -82,15 +82,15 @@ done
 # ---- checkpoint and CSV ------------------------------------------------------------------------
 fresh; run extract; echo more >>"$D/state/state.offset"
 refuses "a checkpoint that was changed" 78 \
-	"state/state.offset: torn or changed: its checksum is wrong; to start over and read all logs again, move this file and the CSV away, both" \
+	"state/state.offset: torn or changed: its checksum is wrong; 'maillogsentinel reset' archives it with the CSV, and all logs are read again" \
 	"$D/state/state.offset" "$CSV" -- extract
 fresh; run extract; sed -i '1s/1$/9/' "$D/state/state.offset"
 refuses "a checkpoint of a newer version" 78 \
-	"state/state.offset: written by a newer version of this program (format 9, known is 1); to start over and read all logs again, move this file and the CSV away, both" \
+	"state/state.offset: written by a newer version of this program (format 9, known is 1); 'maillogsentinel reset' archives it with the CSV, and all logs are read again" \
 	"$D/state/state.offset" "$CSV" -- extract
 fresh; echo 12345 >"$D/state/state.offset"
 refuses "a foreign checkpoint" 78 \
-	"state/state.offset: not a checkpoint of this program; to start over and read all logs again, move this file and the CSV away, both" \
+	"state/state.offset: not a checkpoint of this program; 'maillogsentinel reset' archives it with the CSV, and all logs are read again" \
 	"$D/state/state.offset" "$CSV" -- extract
 fresh; printf '%s\n%s\n' "$HEADER" 'mx1,"2026-11-22 13:01",192.0.2.1,x,null,Off,N/A,N/A,"N/A"' >"$CSV"
 refuses "rows without a checkpoint" 78 \
