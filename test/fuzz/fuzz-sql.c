@@ -133,13 +133,11 @@ static bool check_file(size_t body)
 /* Returns where the body begins. */
 static size_t seal(Span body)
 {
-	static Digest *digest;
+	_cleanup_(digest_freep) Digest *digest = NULL;
 	size_t len;
 	SqlHead head = {.sequence = 1, .range = {1, 1, 0, 2, 0}};
 
-	if (!digest)
-		HOLDS(!digest_new(&digest));
-	digest_reset(digest);
+	HOLDS(!digest_new(&digest));
 	HOLDS(!sql_table_init(&head.table, SQL_POSTGRESQL, "t"));
 	for (size_t i = 0; i < body.len; i++)
 		head.rows += body.data[i] == '(' && (!i || body.data[i - 1] == '\n');
