@@ -19,6 +19,7 @@
 
 typedef struct Outbox {
 	const Config *config;
+	sigset_t signals; /* as they were before they were held */
 	int lock_fd;
 	char *bookmark_path;
 	Spool spool;
@@ -56,6 +57,18 @@ static int gather(const Config *config, const GatherOptions *options, Gather **r
 		return fail("report", r);
 	if (r < 0)
 		log_error("%s", why.text);
+	return r;
+}
+
+/* The same for who holds the signals: nothing is half done meanwhile, and with many rows it takes long. */
+static int gather_freely(const Outbox *outbox, const GatherOptions *options, Gather **ret_gather)
+{
+	sigset_t held;
+	int r;
+
+	interrupt_let_go(&outbox->signals);
+	r = gather(outbox->config, options, ret_gather);
+	interrupt_hold(&held);
 	return r;
 }
 
@@ -180,7 +193,7 @@ static int adopt(Outbox *outbox, const Letter *letter)
 	const GatherOptions options = {
 		.until = &letter->end.place, .now_us = letter->end.written_us};
 	_cleanup_(gather_freep) Gather *gathered = NULL;
-	int r = gather(outbox->config, &options, &gathered);
+	int r = gather_freely(outbox, &options, &gathered);
 
 	return r ? r : move_bookmark(outbox, &letter->end, gathered);
 }
@@ -233,7 +246,7 @@ static int compose(Outbox *outbox, bool adopted)
 {
 	const GatherOptions options = {.with_attachment = true, .now_us = loop_wall_us()};
 	_cleanup_(gather_freep) Gather *gathered = NULL;
-	int r = gather(outbox->config, &options, &gathered);
+	int r = gather_freely(outbox, &options, &gathered);
 
 	if (r)
 		return r;
@@ -279,13 +292,12 @@ static bool has_recipient(const Config *config)
 int outbox_send(const Config *config, bool only_spooled)
 {
 	Outbox outbox = {.config = config, .lock_fd = -1, .spool = SPOOL_INIT};
-	sigset_t before;
 	bool ok;
 
 	if (!has_recipient(config))
 		return EXIT_FAILED;
 	/* Whoever ends it waits until what is on disk says what was done. */
-	interrupt_hold(&before);
+	interrupt_hold(&outbox.signals);
 	(void)signal(SIGPIPE, SIG_IGN);
 	ok = !open_outbox(&outbox);
 	if (ok) {
@@ -293,7 +305,7 @@ int outbox_send(const Config *config, bool only_spooled)
 		ok &= courier_send(config, &outbox.spool, outbox.covered);
 	}
 	outbox_done(&outbox);
-	interrupt_let_go(&before);
+	interrupt_let_go(&outbox.signals);
 	return ok ? EXIT_DONE : EXIT_FAILED;
 }
 

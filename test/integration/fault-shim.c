@@ -7,7 +7,7 @@
  *   FAULT_KIND    write, fsync (of a file or a directory), fdatasync, rename, unlink, open, read, ftruncate or malloc
  *   FAULT_NTH     the first call that fails, 1 or more; none when it is not set
  *   FAULT_TIMES   how many calls fail, 1 unless it is set; 0: all from then on
- *   FAULT_ERRNO   the number of the error; 0: a write, or a read, does half of what it should; -9: the process is killed there
+ *   FAULT_ERRNO   the number of the error; 0: a write, or a read, does half of what it should; -9, -15: the process is killed, or told to end, there
  *   FAULT_RECORD  a file to which a line is appended for each call that may change what is on disk, for the fault, and, when the
  *                 program exits, for the number of calls of each kind ("counts write=3 ...")
  *
@@ -104,8 +104,10 @@ static bool fails(Kind kind)
 	if (kind != fault_kind || !fault_nth || n < fault_nth ||
 		(fault_times && n >= fault_nth + fault_times))
 		return false;
-	if (fault_errno < 0)
+	if (fault_errno < 0) {
 		(void)raise(-fault_errno);
+		return false;
+	}
 	errno = fault_errno;
 	return true;
 }

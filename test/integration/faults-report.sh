@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: timeout=280
-# Makes every single call of a `report --send` fail, and kills the process there (fault-shim.c): the first report, one after a report that waits, one that
+# Makes every single call of a `report --send` fail, and kills or ends the process there (fault-shim.c): the first report, one after a report that waits, one that
 # goes on after a crash between spooling and moving the bookmark, one that is refused, and one of two recipients. Whatever it was, each row is in
 # one report, no report arrives twice unless the process was killed after the mail was taken, the exit status is honest, and nothing is left.
 # shellcheck disable=SC2317  # functions are called by name
@@ -10,6 +10,7 @@
 # shellcheck source=test/integration/faults-rig.sh
 . "$(dirname "$0")/faults-rig.sh"
 KILL=-9
+TERM=-15
 
 errors_of() { # KIND
 	case $1 in
@@ -17,7 +18,7 @@ errors_of() { # KIND
 	fsync | rename | unlink) printf 'EIO 5\nkill %s\n' $KILL ;;
 	ftruncate) printf 'EIO 5\n' ;;
 	open) printf 'EMFILE 24\n' ;;
-	read) printf 'EIO 5\n' ;;
+	read) printf 'EIO 5\nterm %s\n' $TERM ;;
 	malloc) printf 'ENOMEM 12\n' ;;
 	esac
 }
@@ -129,7 +130,7 @@ one_fault() { # DIR MODE KIND ERRNO NTH
 		[[ $(spooled "$1") != *.eml* ]] || wrong+=" status 0, but $(spooled "$1")waits;"
 		;;
 	*:1 | *:78) grep -qE '^maillogsentinel: [^ ].*: .' "$1/err" || wrong+=' says nothing;' ;;
-	"$KILL:137") ;;
+	"$KILL:137" | "$TERM:143") ;;
 	*) wrong+=" exit status $rc;" ;;
 	esac
 	if [ "$2" = refuse ]; then
@@ -157,6 +158,30 @@ one_fault() { # DIR MODE KIND ERRNO NTH
 	cat "$1/err"
 	[ ! -s "$1/record" ] || grep ^fault "$1/record"
 }
+
+# ---- while the rows are read ----------------------------------------------------------------------
+
+# The number of the read that begins with the rows: the first of the CSV.
+first_read() { # MODE
+	local n
+
+	for ((n = 1; n < 60; n++)); do
+		prepare "$WORK/term" "$1"
+		FAULT_KIND=read FAULT_ERRNO=5 FAULT_NTH=$n send "$WORK/term" 2>/dev/null
+		! grep -q '^fault read .*\.csv$' "$WORK/term/record" || break
+	done
+	echo $n
+}
+
+for mode in first adopt; do
+	n=$(first_read $mode)
+	prepare "$WORK/term" $mode
+	touch "$WORK/term/state/report.lock"
+	before=$(files "$WORK/term/state")
+	FAULT_KIND=read FAULT_ERRNO=$TERM FAULT_NTH=$n send "$WORK/term" 2>/dev/null
+	tap_is "$? $(files "$WORK/term/mail")" "143 " "SIGTERM at read $n, of the first rows, ends it ($mode)"
+	tap_is "$(files "$WORK/term/state")" "$before" "and nothing was done"
+done
 
 # ---- all of them ----------------------------------------------------------------------------------
 
