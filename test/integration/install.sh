@@ -14,6 +14,7 @@ PREFIX=${PREFIX%/sbin/*}
 expected() {
 	cat <<-'X'
 		644 share/bash-completion/completions/maillogsentinel
+		644 share/doc/maillogsentinel/NEWS
 		644 share/doc/maillogsentinel/maillogsentinel.conf
 		644 share/fish/vendor_completions.d/maillogsentinel.fish
 		644 share/man/man5/maillogsentinel.conf.5

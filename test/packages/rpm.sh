@@ -34,6 +34,7 @@ expected() {
 		/usr/sbin/maillogsentinel
 		/usr/sbin/maillogsentinel-migrate
 		/usr/share/bash-completion/completions/maillogsentinel
+		/usr/share/doc/maillogsentinel/NEWS
 		/usr/share/doc/maillogsentinel/README.md
 		/usr/share/doc/maillogsentinel/maillogsentinel.conf
 		/usr/share/fish/vendor_completions.d/maillogsentinel.fish
