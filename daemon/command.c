@@ -16,6 +16,7 @@ const Command *const command_table[] = {
 	&command_sql_import,
 	&command_status,
 	&command_check_config,
+	&command_anonymize,
 	&command_setup,
 	&command_reset,
 	&command_purge,

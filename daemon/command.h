@@ -49,7 +49,7 @@ typedef struct Command {
 
 extern const Command command_run, command_extract, command_explain, command_lookup, command_report,
 	command_update_db, command_sql_export, command_sql_import, command_status,
-	command_check_config, command_setup, command_reset, command_purge;
+	command_check_config, command_anonymize, command_setup, command_reset, command_purge;
 
 extern const Command *const command_table[];         /* in the order of --help; NULL ends it */
 extern const CommandOption command_global_options[]; /* those before a command */

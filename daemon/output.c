@@ -5,14 +5,15 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
-static int write_through(const char *path, Span bytes)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : file_write_full(fd, bytes.data, bytes.len);
-}
+struct OutputFile {
+	char *target; /* behind a symbolic link, it is the file that is replaced; NULL: written through */
+	StrBuf temporary; /* the name that it has until then; empty: none */
+	mode_t mode;
+	int fd;
+};
 
 static mode_t mode_of_new(void)
 {
@@ -20,20 +21,6 @@ static mode_t mode_of_new(void)
 
 	(void)umask(mask);
 	return 0666 & ~mask;
-}
-
-/* Puts the bytes into the new file and gives it its name. 0 or -errno. */
-static int fill(int fd, const char *temporary, const char *path, mode_t mode, Span bytes)
-{
-	int r = file_write_full(fd, bytes.data, bytes.len);
-
-	if (!r && fchmod(fd, mode) < 0)
-		r = -errno;
-	if (!r && fsync(fd) < 0)
-		r = -errno;
-	if (!r && rename(temporary, path) < 0)
-		r = -errno;
-	return r;
 }
 
 /* A link that somebody else has left in a directory like /tmp: open(2) mostly follows none (proc(5), protected_symlinks). */
@@ -51,34 +38,134 @@ static bool is_planted(const char *path)
 	       link.st_uid != directory.st_uid;
 }
 
-int output_write(const char *path, Span bytes)
+static int open_nameless(OutputFile *output)
 {
-	/* Behind a symbolic link, it is the file that is replaced. */
-	_cleanup_free_ char *real = realpath(path, NULL);
-	_cleanup_strbuf_ StrBuf temporary = STRBUF_INIT;
-	_cleanup_close_ int fd = -1;
-	const char *target = real ? real : path;
+	_cleanup_free_ char *parent = file_parent_dup(output->target);
+
+	if (!parent)
+		return -ENOMEM;
+	output->fd = open(parent, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	return output->fd < 0 ? -errno : 0;
+}
+
+static int open_beside(OutputFile *output)
+{
+	strbuf_appendf(&output->temporary, "%s.XXXXXX", output->target);
+	if (strbuf_error(&output->temporary))
+		return strbuf_error(&output->temporary);
+	output->fd = mkostemp(output->temporary.data, O_CLOEXEC);
+	if (output->fd < 0) {
+		strbuf_reset(&output->temporary);
+		return -errno;
+	}
+	return 0;
+}
+
+int output_open(const char *path, OutputFile **ret_output)
+{
+	_cleanup_(output_freep) OutputFile *output = calloc(1, sizeof(*output));
 	struct stat st;
 	int r;
 
-	if (!real && errno != ENOENT)
+	if (!output)
+		return -ENOMEM;
+	output->fd = -1;
+	output->target = realpath(path, NULL);
+	if (!output->target && errno != ENOENT)
 		return -errno;
 	if (is_planted(path))
 		return -EACCES;
-	if (stat(target, &st) < 0)
+	if (!output->target)
+		output->target = strdup(path);
+	if (!output->target)
+		return -ENOMEM;
+	if (stat(output->target, &st) < 0)
 		st.st_mode = S_IFREG | mode_of_new();
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return write_through(path, bytes);
-	strbuf_appendf(&temporary, "%s.XXXXXX", target);
-	if (strbuf_error(&temporary))
-		return strbuf_error(&temporary);
-	fd = mkostemp(temporary.data, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = fill(fd, temporary.data, target, st.st_mode & 07777, bytes);
-	if (r < 0)
-		(void)unlink(temporary.data);
+	output->mode = st.st_mode & 07777;
+	if (!S_ISREG(st.st_mode)) {
+		output->fd = open(output->target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		r = output->fd < 0 ? -errno : 0;
+		free(output->target);
+		output->target = NULL;
+	} else {
+		/* Whoever kills the program leaves nothing behind. */
+		r = open_nameless(output);
+		if (r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL)
+			r = open_beside(output);
+	}
+	if (!r)
+		*ret_output = TAKE(output);
 	return r;
+}
+
+int output_fd(const OutputFile *output)
+{
+	return output->fd;
+}
+
+/* Gives a file without a name one, beside the target. */
+static int link_beside(OutputFile *output)
+{
+	char self[64];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", output->fd);
+	for (unsigned i = 0;; i++) {
+		strbuf_reset(&output->temporary);
+		strbuf_appendf(
+			&output->temporary, "%s.%jd.%u", output->target, (intmax_t)getpid(), i);
+		if (strbuf_error(&output->temporary))
+			return strbuf_error(&output->temporary);
+		if (linkat(AT_FDCWD, self, AT_FDCWD, output->temporary.data, AT_SYMLINK_FOLLOW) >=
+			0)
+			return 0;
+		if (errno != EEXIST || i == 100) {
+			int r = -errno;
+
+			strbuf_reset(&output->temporary);
+			return r;
+		}
+	}
+}
+
+int output_finish(OutputFile *output)
+{
+	int r = 0;
+
+	if (!output->target)
+		return 0;
+	if (fchmod(output->fd, output->mode) < 0 || fsync(output->fd) < 0)
+		return -errno;
+	if (!output->temporary.len)
+		r = link_beside(output);
+	if (r < 0)
+		return r;
+	if (rename(output->temporary.data, output->target) < 0)
+		return -errno;
+	strbuf_reset(&output->temporary);
+	return file_sync_parent(output->target);
+}
+
+void output_free(OutputFile *output)
+{
+	if (!output)
+		return;
+	if (output->temporary.len)
+		(void)unlink(output->temporary.data);
+	strbuf_done(&output->temporary);
+	free(output->target);
+	if (output->fd >= 0)
+		(void)close(output->fd);
+	free(output);
+}
+
+int output_write(const char *path, Span bytes)
+{
+	_cleanup_(output_freep) OutputFile *output = NULL;
+	int r = output_open(path, &output);
+
+	if (!r)
+		r = file_write_full(output->fd, bytes.data, bytes.len);
+	return r ? r : output_finish(output);
 }

@@ -69,7 +69,7 @@ tap_none "the manual's options take the arguments that the program's take" "$(fo
 done)"
 tap_none "the manuals name no option that is none" "$(for file in "${MANUALS[@]}"; do
 	# -r and the like belong to other programs in the examples, the others to mdoc
-	sed -E 's/^(\.It Fl . , )-/\1--/; s/\.?\bFl -/ --/g; s/\.?\bFl ([a-zA-Z])\b/ -\1/g' "$file" | grep -oE -e '(^|[ (])--?[a-zA-Z][a-z-]*' |
+	sed -E 's/(\bFl . , )-/\1--/g; s/\.?\bFl -/ --/g; s/\.?\bFl ([a-zA-Z])\b/ -\1/g' "$file" | grep -oE -e '(^|[ (])--?[a-zA-Z][a-z-]*' |
 		tr -d ' (' | grep -vxE -e '-(tag|enum|bullet|width|compact|literal|offset|column|r|rn|s|bail|-now|[EOSTfnopquvx]|-output-fields)' | sort -u |
 		comm -23 - <(for command in - "${commands[@]}"; do cut -d'|' -f1 <<<"${options[$command]}"; done | sort -u) |
 		sed "s^..*^$file: &^"
