@@ -15,6 +15,7 @@ static const struct {
 	const char *name, *mark;
 } units[] = {
 	{"maillogsentinel.service", ".py"},
+	{"maillogsentinel.timer", "Description=Run MailLogSentinel"},
 	{"maillogsentinel-extract.service", ".py"},
 	{"maillogsentinel-extract.timer", "Description=Run MailLogSentinel"},
 	{"maillogsentinel-report.service", ".py"},
@@ -72,8 +73,9 @@ static int add(Legacy *legacy, LegacyKind kind, const char *path)
 
 bool legacy_is_config(Span text)
 {
-	static const char *const sections[] = {"paths", "report", "geolocation", "ASN_ASO",
-		"general", "dns_cache", "systemd", "User", "database"};
+	static const char *const sections[] = {"paths", "report", "geolocation", "geo", "ASN_ASO",
+		"general", "dns_cache", "systemd", "timers", "User", "permissions", "database",
+		"sqlite_database", "meta"};
 	const char *p = text.data, *end = p + text.len;
 
 	for (; p < end; p = memchr(p, '\n', (size_t)(end - p)), p = p ? p + 1 : end) {
@@ -143,8 +145,9 @@ int legacy_find(const char *config_path, const Config *config, Legacy *ret_legac
 		r = look_at(&legacy, LEGACY_CSV, csv, NULL);
 	if (!r)
 		r = look_at(&legacy, LEGACY_STATE, state, NULL);
+	/* A link is what maillogsentinel-migrate has put there. */
 	for (size_t i = 0; i < ARRAY_SIZE(programs) && !r; i++)
-		if (!stat(programs[i], &st))
+		if (!lstat(programs[i], &st) && !S_ISLNK(st.st_mode))
 			r = add(&legacy, LEGACY_PROGRAM, programs[i]);
 	if (r)
 		return r;
@@ -153,43 +156,35 @@ int legacy_find(const char *config_path, const Config *config, Legacy *ret_legac
 	return 0;
 }
 
+static const char *describe(LegacyKind kind, const char *name)
+{
+	switch (kind) {
+	case LEGACY_UNIT:
+		return strncmp(name, "maillogsentinel", 15) != 0
+			       ? "is a unit of the Python version"
+			       : "is a unit of the Python version and hides this version's";
+	case LEGACY_CONFIG:
+		return "is a configuration of the Python version, which has another syntax";
+	case LEGACY_CSV: return "is a CSV of the Python version, with other columns";
+	case LEGACY_STATE: return "is the state of the Python version";
+	case LEGACY_PROGRAM: return "is of the Python version; it is in nobody's way";
+	}
+	return "";
+}
+
 void legacy_append(const Legacy *legacy, const char *prefix, StrBuf *sb)
 {
 	for (size_t i = 0; i < legacy->count; i++) {
-		const char *path = legacy->item[i].path, *name = strrchr(path, '/') + 1;
+		const char *path = legacy->item[i].path;
 
 		strbuf_append_string(sb, prefix);
 		utf8_append_escaped(sb, span_from_string(path));
-		strbuf_append_string(sb, ": ");
-		switch (legacy->item[i].kind) {
-		case LEGACY_UNIT:
-			strbuf_appendf(sb,
-				"is a unit of the Python version%s; run 'systemctl disable --now "
-				"%s', "
-				"move it away, then 'systemctl daemon-reload'",
-				strncmp(name, "maillogsentinel", 15) ? ""
-								     : " and hides this version's",
-				name);
-			break;
-		case LEGACY_CONFIG:
-			strbuf_append_string(sb, "is a configuration of the Python version, which "
-						 "has another syntax; move it away");
-			break;
-		case LEGACY_CSV:
-			strbuf_append_string(sb, "is a CSV of the Python version, with other "
-						 "columns; move it away");
-			break;
-		case LEGACY_STATE:
-			strbuf_append_string(
-				sb, "is the state of the Python version; move it away");
-			break;
-		case LEGACY_PROGRAM:
-			strbuf_append_string(sb, "is of the Python version; it is in nobody's way "
-						 "and can be removed");
-			break;
-		}
-		strbuf_append_char(sb, '\n');
+		strbuf_appendf(
+			sb, ": %s\n", describe(legacy->item[i].kind, strrchr(path, '/') + 1));
 	}
 	if (legacy->count)
-		strbuf_appendf(sb, "%ssee MOVING OVER in maillogsentinel(8)\n", prefix);
+		strbuf_appendf(sb,
+			"%s'maillogsentinel-migrate' takes over what the Python version left, and "
+			"puts it aside\n",
+			prefix);
 }

@@ -67,26 +67,35 @@ void settings_free(Settings *settings)
 	free(settings);
 }
 
+int settings_set_value(Settings *settings, const char *group, const char *key,
+	const ConfigValue *value, Why *ret_why)
+{
+	const ConfigOption *option = config_option_find(group, key, NULL);
+	_cleanup_(config_freep) Config *config = NULL;
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+	int r;
+
+	if (config_load("/dev/null", &config, &errors) < 0)
+		return -ENOMEM;
+	r = config_option_set(option, config, value, ret_why);
+	return r ? r : keep(settings, option, config);
+}
+
 int settings_set(Settings *settings, const char *group, const char *key, const char *const *texts,
 	size_t count, Why *ret_why)
 {
-	const ConfigOption *option = config_option_find(group, key, NULL);
 	_cleanup_free_ const char **copies = calloc(count + 1, sizeof(*copies));
-	_cleanup_(config_freep) Config *config = NULL;
-	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
 	ConfigValue value = {
 		.kind = count == 1 ? CONFIG_VALUE_TEXT : CONFIG_VALUE_TEXTS,
 		.text_count = count,
 	};
-	int r;
 
-	if (!copies || config_load("/dev/null", &config, &errors) < 0)
+	if (!copies)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		copies[i] = texts[i];
 	value.texts = copies;
-	r = config_option_set(option, config, &value, ret_why);
-	return r ? r : keep(settings, option, config);
+	return settings_set_value(settings, group, key, &value, ret_why);
 }
 
 bool settings_equal(const Settings *a, const Settings *b)

@@ -22,6 +22,12 @@ DEFINE_CLEANUP(Settings *, settings_freep, settings_free)
 int settings_set(Settings *settings, const char *group, const char *key, const char *const *texts,
 	size_t count, Why *ret_why);
 
+struct ConfigValue; /* of daemon/config-option.h */
+
+/* The same for a value of any kind. */
+int settings_set_value(Settings *settings, const char *group, const char *key,
+	const struct ConfigValue *value, Why *ret_why);
+
 /* Whether both set the same options to the same. */
 bool settings_equal(const Settings *a, const Settings *b);
 

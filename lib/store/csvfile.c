@@ -7,6 +7,7 @@
 #include "store/csvfind.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -210,9 +211,27 @@ static int64_t cut_back(int fd, uint64_t size, uint64_t length)
 	return (int64_t)(size - length);
 }
 
+static bool is_forbidden(int error)
+{
+	return error == -EACCES || error == -EPERM || error == -EROFS;
+}
+
+/* Whether the found file, which must not be written, can stay as it is. */
+static bool ends_committed(const Committed *committed, const CsvFound *found, Why *why)
+{
+	struct stat st;
+
+	if (!fstat(reader_fd(found->reader), &st) &&
+		(uint64_t)st.st_size <= committed->mark->offset)
+		return true;
+	why_set(why, "%s: is to be cut back to byte %" PRIu64 " and must not be written",
+		found->path, committed->mark->offset);
+	return false;
+}
+
 /*
  * Opens the committed file, where it was found, for cutting. 1; 0 when it is not to be cut (it is compressed, or a copy that has
- * another's name); -EAGAIN when it is not there any more; -errno.
+ * another's name, or ends where it should and must not be written); -EAGAIN when it is not there any more; -errno.
  */
 static int open_rotated(const Committed *committed, const CsvFound *found, int *ret_fd,
 	struct stat *ret_st, Why *why)
@@ -227,8 +246,13 @@ static int open_rotated(const Committed *committed, const CsvFound *found, int *
 	if (r == -ENOENT || (!r && compare_committed(committed, fd, &st)))
 		return -EAGAIN;
 	/* Only a copy: it may be forbidden, or in use. */
+	if (r < 0 && !found->same)
+		return 0;
+	/* A rotation may make files read-only, or another user's. */
+	if (is_forbidden(r) && ends_committed(committed, found, why))
+		return 0;
 	if (r < 0)
-		return found->same ? r : 0;
+		return r;
 	*ret_fd = take_fd(&fd);
 	*ret_st = st;
 	return 1;

@@ -21,9 +21,11 @@ expected() {
 		644 share/man/man7/maillogsentinel-messages.7
 		644 share/man/man7/maillogsentinel-monitoring.7
 		644 share/man/man7/maillogsentinel-sql.7
+		644 share/man/man8/maillogsentinel-migrate.8
 		644 share/man/man8/maillogsentinel.8
 		644 share/zsh/site-functions/_maillogsentinel
 		755 sbin/maillogsentinel
+		755 sbin/maillogsentinel-migrate
 	X
 	# the units tell systemd how they are, or are not there
 	ldd "$PREFIX/sbin/maillogsentinel" | grep -q libsystemd || return

@@ -48,6 +48,7 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/lib/sysusers.d/maillogsentinel.conf
 		/usr/lib/tmpfiles.d/maillogsentinel.conf
 		/usr/sbin/maillogsentinel
+		/usr/sbin/maillogsentinel-migrate
 		/usr/share/bash-completion/completions/maillogsentinel
 		/usr/share/doc/maillogsentinel/NEWS
 		/usr/share/doc/maillogsentinel/README.Debian
@@ -60,6 +61,7 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/share/man/man7/maillogsentinel-messages.7.gz
 		/usr/share/man/man7/maillogsentinel-monitoring.7.gz
 		/usr/share/man/man7/maillogsentinel-sql.7.gz
+		/usr/share/man/man8/maillogsentinel-migrate.8.gz
 		/usr/share/man/man8/maillogsentinel.8.gz
 		/usr/share/zsh/vendor-completions/_maillogsentinel
 	X
@@ -165,6 +167,6 @@ package_test() { # SUITE
 	as_root "it installs beside the Python version, whose configuration may stay" dpkg --force-confold -i "$deb"
 	tap_true "and names its unit" grep -q '^note: /etc/systemd/system/maillogsentinel.service: is a unit of the Python version' "$WORK/stderr"
 	tap_true "its configuration" grep -q '/etc/maillogsentinel.conf: is a configuration of the Python version' "$WORK/stderr"
-	tap_true "and the way to move over" grep -q 'see MOVING OVER in maillogsentinel(8)' "$WORK/stderr"
+	tap_true "and the way to move over" grep -q "'maillogsentinel-migrate' takes over" "$WORK/stderr"
 	tap_is "$(head -n 1 "$WORK/root/etc/maillogsentinel.conf")" '[paths]' "which leaves all as it was"
 }

@@ -32,6 +32,7 @@ expected() {
 		/usr/lib/sysusers.d/maillogsentinel.conf
 		/usr/lib/tmpfiles.d/maillogsentinel.conf
 		/usr/sbin/maillogsentinel
+		/usr/sbin/maillogsentinel-migrate
 		/usr/share/bash-completion/completions/maillogsentinel
 		/usr/share/doc/maillogsentinel/NEWS
 		/usr/share/doc/maillogsentinel/README.md
@@ -42,6 +43,7 @@ expected() {
 		/usr/share/man/man7/maillogsentinel-messages.7
 		/usr/share/man/man7/maillogsentinel-monitoring.7
 		/usr/share/man/man7/maillogsentinel-sql.7
+		/usr/share/man/man8/maillogsentinel-migrate.8
 		/usr/share/man/man8/maillogsentinel.8
 		/usr/share/zsh/site-functions/_maillogsentinel
 	X2

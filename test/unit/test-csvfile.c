@@ -329,6 +329,28 @@ static void test_rotated(void)
 	tap_ok(holds(PATH, 0) && holds(PATH ".1", 10), "the copy is cut");
 }
 
+/* A rotation may leave files that only root, or nobody, can write. */
+static void test_rotated_read_only(void)
+{
+	_cleanup_strbuf_ StrBuf some = whole(10), more = whole(14);
+	FileMark mark;
+
+	scratch_empty();
+	scratch_write(PATH ".1", some.data, some.len);
+	mark = mark_at(PATH ".1", some.len);
+	MUST(!chmod(PATH ".1", 0444));
+	scratch_be_nobody(".");
+	csvfile_free(open_as(&mark, CSV_ROTATED, 0, "rotated and read-only, nothing to cut"));
+	scratch_come_back();
+	MUST(!unlink(PATH) && !chmod(PATH ".1", 0644));
+	scratch_write(PATH ".1", more.data, more.len);
+	MUST(!chmod(PATH ".1", 0444));
+	scratch_be_nobody(".");
+	fails(&mark, -EACCES, "is to be cut back to byte", "rotated and read-only, rows to cut");
+	scratch_come_back();
+	tap_ok(holds(PATH ".1", 14), "it stays as it is");
+}
+
 /* ---- locks ---------------------------------------------------------------------------------- */
 
 /* A process that has the file open until it is killed. */
@@ -548,6 +570,7 @@ int main(void)
 	test_never_cut();
 	test_shorter();
 	test_rotated();
+	test_rotated_read_only();
 	test_lock();
 	test_flush(&random);
 	test_limit();

@@ -310,7 +310,7 @@ tap_is "$status" 1 "what the Python version left is in the way"
 for file in $UNITS/$UNIT $UNITS/maillogsentinel-extract.timer $CONFIG $CSV $STATE/state.offset; do
 	says "$file" "$file: is"
 done
-says "the manual says how to move over" "see MOVING OVER in maillogsentinel(8)"
+says "what moves over is named" "'maillogsentinel-migrate' takes over what the Python version left"
 unchanged "nothing has changed"
 run check-config
 tap_is "$status" 78 "check-config can't read that configuration"
