@@ -321,7 +321,7 @@ int archive_find(const ArchiveOptions *options, Archive **ret_archive, Belonging
 /* ---- removing --------------------------------------------------------------------------------- */
 
 /* 0 when it is gone; ARCHIVE_CHANGED, said; -errno. */
-static int remove_file(const Belonging *file, bool *begun, Why *why)
+static int remove_file(const Belonging *file, bool is_log, bool *begun, Why *why)
 {
 	struct stat st;
 
@@ -332,8 +332,12 @@ static int remove_file(const Belonging *file, bool *begun, Why *why)
 		(uint64_t)st.st_size != file->size_bytes ||
 		st.st_mtim.tv_sec != file->modified.tv_sec ||
 		st.st_mtim.tv_nsec != file->modified.tv_nsec) {
-		log_warning("%s: has changed since it was archived; it stays", file->path);
-		return ARCHIVE_CHANGED;
+		/* Any command may have something to say there, and is not kept from it. */
+		if (is_log)
+			log_info("%s: has new lines; it stays", file->path);
+		else
+			log_warning("%s: has changed since it was archived; it stays", file->path);
+		return is_log ? 0 : ARCHIVE_CHANGED;
 	}
 	if (unlink(file->path) < 0)
 		return errno == ENOENT ? 0 : fail(why, file->path, -errno);
@@ -372,9 +376,12 @@ int archive_remove(const Archive *archive, const Belongings *list, bool *ret_beg
 	*ret_begun = false;
 	for (BelongingStage stage = 0; stage < STAGE_COUNT && r >= 0; stage++) {
 		for (size_t i = 0; i < list->count && r >= 0; i++) {
-			if (list->files[i].stage != stage || list->files[i].stays)
+			const Belonging *file = &list->files[i];
+
+			if (file->stage != stage || file->stays)
 				continue;
-			r = remove_file(&list->files[i], &begun, ret_why);
+			r = remove_file(file, belongings_is_log(&list->folders[file->folder]),
+				&begun, ret_why);
 			changed |= r == ARCHIVE_CHANGED;
 		}
 		*ret_begun = begun;

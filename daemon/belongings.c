@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #define LOG_BACKUPS_MAX 100
+#define FOLDER_LOG "log"
 
 void belongings_done(Belongings *list)
 {
@@ -291,14 +292,14 @@ static int add_csvs(Search *search)
 static int add_log(Search *search)
 {
 	const char *path = search->config->general.log_file;
-	int r = *path ? add_rest(search, "log", path) : 0;
+	int r = *path ? add_rest(search, FOLDER_LOG, path) : 0;
 
 	for (unsigned n = 1; *path && n <= LOG_BACKUPS_MAX && !r; n++) {
 		_cleanup_strbuf_ StrBuf name = STRBUF_INIT;
 
 		strbuf_appendf(&name, "%s.%u", path, n);
 		r = strbuf_error(&name) ? fail(search, path, -ENOMEM)
-					: add_rest(search, "log", name.data);
+					: add_rest(search, FOLDER_LOG, name.data);
 	}
 	return r;
 }
@@ -519,6 +520,11 @@ int belongings_find(const Config *config, bool everything, Belongings *ret_list,
 	*ret_list = search.list;
 	search.list = BELONGINGS_INIT;
 	return 0;
+}
+
+bool belongings_is_log(const BelongingFolder *folder)
+{
+	return !strcmp(folder->name, FOLDER_LOG);
 }
 
 /* ---- as text ---------------------------------------------------------------------------------- */

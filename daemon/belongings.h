@@ -58,6 +58,9 @@ void belongings_done(Belongings *list);
  */
 int belongings_find(const Config *config, bool everything, Belongings *ret_list, Why *ret_why);
 
+/* Whether it has the program's own log, to which others may write at any time. */
+bool belongings_is_log(const BelongingFolder *folder);
+
 /* Appends it as lines of text, without the notes. */
 void belongings_append(const Belongings *list, StrBuf *sb);
 

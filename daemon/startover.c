@@ -343,6 +343,8 @@ int startover_run(const StartOver *what, const CommandInvocation *invocation)
 	(void)signal(SIGPIPE, SIG_IGN);
 	interrupt_hold(&before);
 	r = run_alone(&run);
+	/* Who we were: what comes at the end of a program is not done in another's name. */
+	seat_rise(&seat);
 	(void)fflush(stdout);
 	interrupt_let_go(&before);
 	return r;

@@ -4,7 +4,8 @@
  * A preloaded library that makes one call of the program fail, and records what was called on which file. It counts the calls
  * of a kind from main() on:
  *
- *   FAULT_KIND    write, fsync (of a file or a directory), fdatasync, rename, unlink, open, read, ftruncate or malloc
+ *   FAULT_KIND    write, fsync (of a file or a directory), fdatasync, rename, unlink, open, read, ftruncate, malloc, mkdir, symlink or attribute
+ *                 (mode, owner, times of what is open)
  *   FAULT_NTH     the first call that fails, 1 or more; none when it is not set
  *   FAULT_TIMES   how many calls fail, 1 unless it is set; 0: all from then on
  *   FAULT_ERRNO   the number of the error; 0: a write, or a read, does half of what it should; -9, -15: the process is killed, or told to end, there
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,11 +41,14 @@ typedef enum Kind {
 	READ,
 	FTRUNCATE,
 	MALLOC,
+	MKDIR,
+	SYMLINK,
+	ATTRIBUTE,
 	KIND_COUNT
 } Kind;
 
-static const char *const kind_names[] = {
-	"write", "fsync", "fdatasync", "rename", "unlink", "open", "read", "ftruncate", "malloc"};
+static const char *const kind_names[] = {"write", "fsync", "fdatasync", "rename", "unlink", "open",
+	"read", "ftruncate", "malloc", "mkdir", "symlink", "attribute"};
 
 static bool armed; /* main() has begun */
 static Kind fault_kind = KIND_COUNT;
@@ -280,6 +285,53 @@ EXPORT int rename(const char *from, const char *to)
 	r = REAL(rename)(from, to);
 	record("rename %s %d\n", to, r);
 	return r;
+}
+
+EXPORT int renameat2(
+	int from_directory, const char *from, int to_directory, const char *to, unsigned int flags)
+{
+	int r;
+
+	if (fails(RENAME)) {
+		failed(RENAME, to);
+		return -1;
+	}
+	r = REAL(renameat2)(from_directory, from, to_directory, to, flags);
+	record("rename %s %d\n", to, r);
+	return r;
+}
+
+EXPORT int mkdirat(int directory, const char *path, mode_t mode)
+{
+	if (fails(MKDIR)) {
+		failed(MKDIR, path);
+		return -1;
+	}
+	return REAL(mkdirat)(directory, path, mode);
+}
+
+EXPORT int symlink(const char *target, const char *path)
+{
+	if (fails(SYMLINK)) {
+		failed(SYMLINK, path);
+		return -1;
+	}
+	return REAL(symlink)(target, path);
+}
+
+EXPORT int fchmod(int fd, mode_t mode)
+{
+	return fails_fd(ATTRIBUTE, fd) ? -1 : REAL(fchmod)(fd, mode);
+}
+
+EXPORT int fchown(int fd, uid_t uid, gid_t gid)
+{
+	return fails_fd(ATTRIBUTE, fd) ? -1 : REAL(fchown)(fd, uid, gid);
+}
+
+EXPORT int futimens(int fd, const struct timespec times[2])
+{
+	return fails_fd(ATTRIBUTE, fd) ? -1 : REAL(futimens)(fd, times);
 }
 
 EXPORT int unlink(const char *path)
