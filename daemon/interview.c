@@ -14,6 +14,7 @@
 #include "daemon/setup.h"
 #include "report/smtp-url.h"
 #include "state/checkpoint.h"
+#include "store/sql.h"
 
 #define WORDS_MAX 256 /* of one answer */
 #define SEPARATORS " ,\t"
@@ -109,6 +110,10 @@ static void say_why(const char *answer, const Why *why)
 {
 	bool named = *why->text == '"';
 
+	if (!strncmp(why->text, "wants ", strlen("wants "))) {
+		dialog_say(2, "Wanted here: %s.", why->text + strlen("wants "));
+		return;
+	}
 	dialog_say(2, "%s%s%s.", named ? "" : answer, named ? "" : " ", why->text);
 }
 
@@ -403,11 +408,147 @@ static int ask_report(Interview *interview)
 		"Mail a first report when the service runs", true, &interview->report);
 }
 
+/* ---- the database --------------------------------------------------------------------------- */
+
+static bool is_off(const char *schedule)
+{
+	return !*schedule || !strcmp(schedule, "off");
+}
+
+/* Rows get there by the service's own schedule. */
+static int set_sql_schedules(const Interview *interview, const char *schedule)
+{
+	int r = settings_set(
+		interview->settings, "schedule", "sql_export_schedule", &schedule, 1, NULL);
+
+	return r ? r
+		 : settings_set(interview->settings, "schedule", "sql_import_schedule", &schedule,
+			   1, NULL);
+}
+
+/* The file that is taken where none is named is not named. */
+static int ask_sqlite(const Interview *interview)
+{
+	const Config *config = interview->config;
+	_cleanup_free_ char *usual =
+		file_join_dup(config->paths.state_dir, "maillogsentinel.sqlite");
+	const char *path = config->database.db_path;
+
+	if (!usual)
+		return -ENOMEM;
+	return ask(interview,
+		&(Question){"Its file (\"usual\": maillogsentinel.sqlite with the state)",
+			"database", "db_path", !strcmp(path, usual) ? "" : path,
+			.nobody = "usual"});
+}
+
+static int ask_tls(const Interview *interview)
+{
+	static const char *const names[] = {"off", "prefer", "require", "verify"};
+	const Config *config = interview->config;
+	_cleanup_(config_freep) Config *now = NULL;
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+	int r;
+
+	r = ask(interview,
+		&(Question){"TLS (\"verify\", \"require\", \"prefer\", \"off\")", "database",
+			"db_tls",
+			*config->database.db_host ? names[config->database.db_tls] : "verify"});
+	if (!r)
+		r = settings_load(interview->settings, &now, &errors);
+	if (r || strcmp(names[now->database.db_tls], "verify") != 0)
+		return r == -EINVAL ? 0 : r;
+	return ask(interview,
+		&(Question){"Certificates that are trusted (a file, or \"system\")", "database",
+			"db_ca_file", config->database.db_ca_file, .nobody = "system"});
+}
+
+static int ask_server(const Interview *interview)
+{
+	static const char *const none = "";
+	const Config *config = interview->config;
+	_cleanup_(config_freep) Config *now = NULL;
+	_cleanup_strbuf_ StrBuf errors = STRBUF_INIT;
+	int r;
+
+	r = ask(interview, &(Question){"Its host (\"here\": this one, by its socket)", "database",
+				   "db_host", config->database.db_host, .nobody = "here"});
+	if (!r)
+		r = ask(interview, &(Question){"Name of the database there", "database", "db_name",
+					   config->database.db_name});
+	if (!r)
+		r = ask(interview,
+			&(Question){"User name there (\"own\": the service's)", "database",
+				"db_user", config->database.db_user, .nobody = "own"});
+	if (!r)
+		r = ask(interview, &(Question){"File that holds the password (or \"none\")",
+					   "database", "db_password_file",
+					   config->database.db_password_file, .nobody = "none"});
+	/* A socket and a host are no configuration: then this fails. */
+	if (!r)
+		r = settings_load(interview->settings, &now, &errors);
+	if (r == -EINVAL)
+		r = settings_set(interview->settings, "database", "db_socket", &none, 1, NULL);
+	else if (!r && !*now->database.db_host)
+		return 0;
+	return r ? r : ask_tls(interview);
+}
+
+/* "none", or the kind. 0, DIALOG_ENDED or -errno. */
+static int ask_kind(const Interview *interview, const char *fallback, StrBuf *ret_answer)
+{
+	static const Question question = {
+		"Database (\"sqlite\", \"postgresql\", \"mysql\" or \"none\")", "database",
+		"db_type"};
+
+	for (;;) {
+		Why why = {""};
+		int r;
+
+		strbuf_reset(ret_answer);
+		r = dialog_ask(question.text, fallback, ret_answer);
+		if (is_no_answer(r))
+			continue;
+		if (r || !strcmp(ret_answer->data, "none"))
+			return r;
+		r = take_answer(interview, &question, ret_answer->data, &why);
+		if (r != -EINVAL)
+			return r;
+		say_why(ret_answer->data, &why);
+	}
+}
+
+static int ask_database(const Interview *interview)
+{
+	const Config *config = interview->config;
+	bool off = is_off(config->schedule.sql_export_schedule) &&
+		   is_off(config->schedule.sql_import_schedule);
+	_cleanup_strbuf_ StrBuf kind = STRBUF_INIT;
+	int r;
+
+	dialog_say(0, "A database answers questions about years: SQLite's is a file, a server of "
+		      "PostgreSQL, MariaDB or MySQL takes the rows of many hosts.");
+	r = ask_kind(interview,
+		off ? "none" : sql_dialect_name((SqlDialect)config->database.db_type), &kind);
+	if (r)
+		return r;
+	if (!strcmp(kind.data, "none"))
+		return off ? 0 : set_sql_schedules(interview, "");
+	if (off)
+		r = set_sql_schedules(interview, "*:0/5");
+	if (r)
+		return r;
+	return strcmp(kind.data, sql_dialect_name(SQL_SQLITE)) != 0 ? ask_server(interview)
+								    : ask_sqlite(interview);
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
 static int ask_databases(Interview *interview)
 {
 	const Config *config = interview->config;
 	const char *schedule = config->schedule.ip_update_schedule;
-	bool off = !*schedule || !strcmp(schedule, "off");
+	bool off = is_off(schedule);
 	int r;
 
 	if (!setup_lacks_databases(config))
@@ -436,6 +577,8 @@ int interview_hold(Interview *interview)
 		putchar('\n'), r = ask_directories(interview);
 	if (!r)
 		putchar('\n'), r = ask_report(interview);
+	if (!r)
+		putchar('\n'), r = ask_database(interview);
 	if (!r)
 		r = ask_databases(interview);
 	if (r < 0)

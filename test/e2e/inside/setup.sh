@@ -11,7 +11,7 @@
 STATE=/var/lib/maillogsentinel UNITS=/etc/systemd/system
 ANSWERS=$WORK/answers
 # what the questions are known by, in their order; the last one is whether all that is to be done
-QUESTIONS=('Log (' 'Directory of the CSV [' 'databases [' 'Who gets it' 'Mail server [' 'When (' 'first report' 'Fetch them' 'Do it')
+QUESTIONS=('Log (' 'Directory of the CSV [' 'databases [' 'Who gets it' 'Mail server [' 'When (' 'first report' 'Database (' 'Fetch them' 'Do it')
 
 install -m 755 /in/bin/maillogsentinel $PROGRAM
 cp /in/contrib/sample-{country,asn}.csv /srv/
@@ -31,6 +31,11 @@ enter() { # COUNT
 	local i
 
 	for ((i = 0; i < $1; i++)); do printf '%s\t\\r\n' "${QUESTIONS[i]}"; done
+}
+# Where a report was sent and the databases are there, of the questions these are left.
+again() {
+	enter 6
+	printf '%s\t\\r\n' "${QUESTIONS[7]}"
 }
 # Runs the program; leaves $output and $status.
 run() { # ARG...
@@ -133,14 +138,23 @@ talk < <(
 	printf '%s\n' '06:30\r'
 	bad 6 maybe 'Please answer yes or no'
 	printf '%s\n' 'n\r'
-	bad 7 '\x1b' 'Please answer yes or no'
+	bad 7 oracle 'Wanted here: "sqlite"' '\x1b[31m' 'Wanted here'
+	printf '%s\n' 'postgresql\r'
+	printf 'Its host (\tdb.example.org\\r\nName of the database\t\\r\nUser name there\tmls\\r\n'
+	printf 'holds the password\t/srv/none\\r\nNo such file\t\n'
+	printf 'holds the password\t/srv/secret.log\\r\n'
+	printf 'TLS (\tsure\\r\nWanted here: "off"\t\nTLS (\tverify\\r\ntrusted (\t/srv/nowhere\\r\n/srv/nowhere\t\ntrusted (\tsystem\\r\n'
+	bad 8 '\x1b' 'Please answer yes or no'
 	printf '%s\n' 'no\r'
 	printf 'let the group maillogsentinel read /srv/secret.log\t\n'
-	bad 8 quit 'Please answer yes or no'
+	bad 9 quit 'Please answer yes or no'
 	printf '%s\n' '\x03'
 )
 tap_is "$status" 130 "each bad answer is asked for again" || tap_note "$output"
 says "what was good stands in the configuration" 'smtp_password_file = "/srv/secret.log";'
+says "and of the database" $'\tdb_type = "postgresql";'
+says "with how it is reached" $'\tdb_tls = "verify";'
+says "and when rows go there" 'sql_import_schedule = "*:0/5";'
 says "also that nothing is to be fetched" 'ip_update_schedule = "off";'
 unchanged "nothing of that has changed anything"
 tap_none "and no answer gets at the terminal" "$(grep $'\x1b' <<<"$output")"
@@ -172,11 +186,28 @@ unchanged "too"
 rm $UNITS/$UNIT
 systemctl daemon-reload
 
+# ---- a database ---------------------------------------------------------------------------------
+wrote() { sed -nE 's/^ *\t((db|sql)_.*)/\1/p' <<<"$output" | tr -d '\n'; }
+enter 7 >"$WORK/first"
+tail -n 2 < <(enter ${#QUESTIONS[@]}) >"$WORK/last"
+talk --dry-run < <(cat "$WORK/first"; printf 'Database (\tsqlite\\r\nIts file (\t\\r\n'; head -n 1 "$WORK/last")
+tap_is "$status $(wrote | wc -w)" "0 5" "SQLite is a schedule alone" || tap_note "$output"
+cp $CONFIG "$WORK/without"
+{ cat "$WORK/without"; echo 'schedule: { sql_export_schedule = "hourly"; sql_import_schedule = "hourly"; }; database: { db_type = "mysql"; db_socket = "/run/my"; };'; } >$CONFIG
+talk --dry-run < <(cat "$WORK/first"; printf 'Database (\t\\r\nIts host (\t\\r\nName of\t\\r\nUser name\t\\r\nholds the password\t\\r\n'; head -n 1 "$WORK/last")
+tap_is "$status $(wrote)" \
+	'0 db_type = "mysql";db_socket = "/run/my";sql_export_schedule = "hourly";sql_import_schedule = "hourly";' "what is there is what Enter takes" || tap_note "$output"
+talk --dry-run < <(cat "$WORK/first"; printf 'Database (\tmysql\\r\nIts host (\tdb\\r\nName of\t\\r\nUser name\town\\r\nholds the password\tnone\\r\nTLS (\toff\\r\n'; head -n 1 "$WORK/last")
+tap_is "$status $(wrote | sed 's/sql_.*//')" '0 db_type = "mysql";db_host = "db";db_tls = "off";' "a host is in the place of a socket" || tap_note "$output"
+talk --dry-run < <(cat "$WORK/first"; printf 'Database (\tnone\\r\n'; head -n 1 "$WORK/last")
+tap_is "$status $(wrote | grep -c sql_)" "0 0" "none ends it" || tap_note "$output"
+cp "$WORK/without" $CONFIG
+
 # ---- done ---------------------------------------------------------------------------------------
 talk < <(
 	enter 1
 	printf 'CSV [\t/srv/mls/csv\\r\ndatabases [\t/srv/mls/state dir\\r\n'
-	for i in 3 4 5 6 7 8; do printf '%s\t\\r\n' "${QUESTIONS[i]}"; done
+	for i in 3 4 5 6 7 8 9; do printf '%s\t\\r\n' "${QUESTIONS[i]}"; done
 )
 tap_is "$status" 0 "good answers" || tap_note "$output"
 says "are done" "Done: the service runs, and starts with the system."
@@ -200,11 +231,11 @@ tap_true "a failed login is a row" wait_until 10 grep -q person-1 /srv/mls/csv/m
 tree >"$WORK/before"
 started=$(systemctl show -p MainPID $UNIT)
 chmod 600 $CONFIG
-talk < <(enter 6)
+talk < <(again)
 tap_is "$status" 78 "a configuration that the service can't read" || tap_note "$output"
 says "is said" "$CONFIG: the service's user can't read it: Permission denied"
 chmod 644 $CONFIG
-talk < <(enter 6)
+talk < <(again)
 tap_is "$status $(tail -n 1 <<<"$output")" "0 All is as it should be already. Nothing was changed." "a second time there is nothing to do"
 cp $CONFIG "$WORK/setup.conf"
 run setup --automated "$WORK/setup.conf"
