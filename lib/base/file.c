@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -165,4 +166,24 @@ void file_raise_open_max(void)
 		return;
 	limit.rlim_cur = MAX(limit.rlim_cur, MIN(limit.rlim_max, (rlim_t)FILE_OPEN_MAX));
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int file_walk(const char *path, FileLook *look, void *userdata)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	do {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			r = -errno;
+		else
+			r = look(userdata, dirfd(dir), entry->d_name);
+	} while (entry && !r);
+	(void)closedir(dir);
+	return r;
 }

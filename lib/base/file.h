@@ -39,3 +39,9 @@ char *file_parent_dup(const char *path);
 
 /* dir/name, heap memory; NULL when out of memory. */
 char *file_join_dup(const char *dir, const char *name);
+
+/* Whatever look() returns but 0 ends the walk. */
+typedef int FileLook(void *userdata, int directory, const char *name);
+
+/* Calls look() for each name in the directory, also "." and "..", in no order. 0, what look() returned, or -errno. */
+int file_walk(const char *path, FileLook *look, void *userdata);

@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/number.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,8 +108,9 @@ static int add_entry(Spool *spool, const SpoolEntry *entry, uint64_t size_bytes)
 	return 0;
 }
 
-static int look_at(Spool *spool, int directory, const char *file)
+static int look_at(void *userdata, int directory, const char *file)
 {
+	Spool *spool = userdata;
 	Span name = span_from_string(file);
 	bool failed = take_ending(&name, FAILED);
 	SpoolEntry entry;
@@ -125,28 +125,6 @@ static int look_at(Spool *spool, int directory, const char *file)
 	return S_ISREG(st.st_mode) ? add_entry(spool, &entry, (uint64_t)st.st_size) : 0;
 }
 
-/* Calls look() for each name of the directory. 0 or -errno. */
-static int walk(
-	Spool *spool, const char *path, int (*look)(Spool *spool, int directory, const char *file))
-{
-	DIR *dir = opendir(path);
-	const struct dirent *file;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	do {
-		errno = 0;
-		file = readdir(dir);
-		if (!file)
-			r = -errno;
-		else
-			r = look(spool, dirfd(dir), file->d_name);
-	} while (file && !r);
-	(void)closedir(dir);
-	return r;
-}
-
 int spool_read(const char *state_dir, Spool *ret_spool)
 {
 	_cleanup_spool_ Spool spool = SPOOL_INIT;
@@ -155,7 +133,7 @@ int spool_read(const char *state_dir, Spool *ret_spool)
 	spool.dir = file_join_dup(state_dir, DIRECTORY);
 	if (!spool.dir)
 		return -ENOMEM;
-	r = walk(&spool, spool.dir, look_at);
+	r = file_walk(spool.dir, look_at, &spool);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (spool.count)
@@ -176,8 +154,9 @@ static bool has_name(const Spool *spool, Span name)
 }
 
 /* What was begun and has no name yet, and what is known of a letter that is gone. */
-static int clean(Spool *spool, int directory, const char *file)
+static int clean(void *userdata, int directory, const char *file)
 {
+	const Spool *spool = userdata;
 	Span name = span_from_string(file);
 	bool temporary = take_ending(&name, TEMPORARY);
 	bool tries = take_ending(&name, TRIES);
@@ -203,7 +182,7 @@ int spool_open(const char *state_dir, Spool *ret_spool)
 	else if (errno != EEXIST)
 		r = -errno;
 	if (!r)
-		r = walk(&spool, spool.dir, clean);
+		r = file_walk(spool.dir, clean, &spool);
 	if (r < 0)
 		return r;
 	*ret_spool = spool;

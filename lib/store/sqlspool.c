@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/number.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,8 +89,9 @@ static int compare(const void *a, const void *b)
 	return strcmp(one->name, other->name);
 }
 
-static int look_at(SqlSpool *spool, int directory, const char *file)
+static int look_at(void *userdata, int directory, const char *file)
 {
+	SqlSpool *spool = userdata;
 	SqlSpoolEntry entry, *entries;
 	struct stat st;
 
@@ -112,39 +112,18 @@ static int look_at(SqlSpool *spool, int directory, const char *file)
 }
 
 /* What was begun and has no name yet: .NAME.tmp */
-static int clean(SqlSpool *spool, int directory, const char *file)
+static int clean(void *userdata, int directory, const char *file)
 {
 	Span name = span_from_string(file);
 	SqlSpoolEntry entry;
 
-	(void)spool;
+	(void)userdata;
 	if (name.len != SQLSPOOL_NAME_LEN + 5 || *file != '.' ||
 		strcmp(file + 1 + SQLSPOOL_NAME_LEN, ".tmp") != 0 ||
 		!parse_name((Span){file + 1, SQLSPOOL_NAME_LEN}, &entry))
 		return 0;
 	/* A directory of that name is in nobody's way. */
 	return unlinkat(directory, file, 0) < 0 && errno != ENOENT && errno != EISDIR ? -errno : 0;
-}
-
-/* Calls look() for each name of the directory. 0 or -errno. */
-static int walk(SqlSpool *spool, int (*look)(SqlSpool *spool, int directory, const char *file))
-{
-	DIR *dir = opendir(spool->dir);
-	const struct dirent *file;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	do {
-		errno = 0;
-		file = readdir(dir);
-		if (!file)
-			r = -errno;
-		else
-			r = look(spool, dirfd(dir), file->d_name);
-	} while (file && !r);
-	(void)closedir(dir);
-	return r;
 }
 
 int sqlspool_read(const char *dir, SqlSpool *ret_spool)
@@ -155,7 +134,7 @@ int sqlspool_read(const char *dir, SqlSpool *ret_spool)
 	spool.dir = strdup(dir);
 	if (!spool.dir)
 		return -ENOMEM;
-	r = walk(&spool, look_at);
+	r = file_walk(spool.dir, look_at, &spool);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (spool.count)
@@ -177,7 +156,7 @@ int sqlspool_open(const char *dir, SqlSpool *ret_spool)
 	if (!r)
 		r = sqlspool_read(dir, &spool);
 	if (!r)
-		r = walk(&spool, clean);
+		r = file_walk(spool.dir, clean, NULL);
 	if (r < 0)
 		return r;
 	*ret_spool = spool;
