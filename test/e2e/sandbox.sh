@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=420 packages=openssl,nginx-light,sqlite3
+# run: timeout=420 packages=openssl,nginx-light,sqlite3,postgresql,mariadb-server
 # All that the service does, in its unit's sandbox, in a box of its own: inside/sandbox.sh is the test.
 # shellcheck disable=SC2034  # outside.sh reads it
 installed=yes

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs in the box: what the installed units do, they do in their sandbox. Names are asked for, the report goes to a real Postfix by
-# smtp and by sendmail, databases come over https from nginx, rows go to SQLite, journal and log are read; by the service's own jobs, by the timers, by
+# smtp and by sendmail, databases come over https from nginx, rows go to SQLite, PostgreSQL and MariaDB, journal and log are read; by the service's own jobs, by the timers, by
 # cron's lines of the manual. What the sandbox denies is said, and the drop-ins of the manual allow it.
 # shellcheck disable=SC2317  # functions are called through tap_true and wait_until
 # shellcheck source=test/tap.sh
@@ -10,6 +10,9 @@
 . /in/test/e2e/inside/mail.sh
 # shellcheck source=test/e2e/inside/installed.sh
 . /in/test/e2e/inside/installed.sh
+# the service's /tmp is its own
+# shellcheck source=test/sql-servers.sh
+TMPDIR=/run MLS_TEST_CACHE=$WORK . /in/test/sql-servers.sh
 MAILS=/var/mail/root
 NGINX=$(PATH=$PATH:/usr/sbin command -v nginx) || tap_skip_all "needs nginx"
 
@@ -79,6 +82,31 @@ tap_is "$("$PROGRAM" lookup 5.1.2.3 | tr -s ' ')" "5.1.2.3 DE AS3320 Deutsche Te
 tap_true "the jobs are in the service's sandbox, and well" [ "$(job_result report) $(job_result update-db)" != " " ]
 in_database() { [ "$(runuser -u maillogsentinel -- sqlite3 -readonly "$STATE/maillogsentinel.sqlite" 'SELECT username, hostname FROM failed_logins' 2>&1)" = "$1" ]; }
 tap_true "SQLite's database is made there, and has the row" wait_until 10 in_database 'by-smtp|client.example.net' || journal_of $UNIT -n 30 | tap_note
+
+# ---- servers of databases ---------------------------------------------------------------------
+
+systemctl stop $UNIT
+export MLS_TEST_CACHE=$WORK
+sql_start postgresql mariadb
+chown maillogsentinel "$sql_password_file"
+mkdir /srv/of-sqlite
+mv $STATE/sql $STATE/sql-*.offset /srv/of-sqlite
+for kind in postgresql mariadb; do
+	rm -rf $STATE/sql $STATE/sql-*.offset
+	for way in tcp socket; do
+		bad "$kind-by-$way"
+		sql='*:*:0/2' configure "database: { $(sql_settings "$kind" "$way") };"
+		systemctl start $UNIT
+		has_all() { [ "$(sql_ask "$kind" 'SELECT count(*) FROM failed_logins' 2>&1)" = "$total" ]; }
+		tap_true "a job brings all rows into $kind, by $way" wait_until 20 has_all || journal_of $UNIT -n 20 | tap_note
+		systemctl stop $UNIT
+	done
+	tap_is "$(sql_ask $kind "SELECT count(*) FROM failed_logins WHERE username LIKE '$kind-by-%'")" 2 "$kind: with their names"
+done
+sql_stop postgresql
+sql_stop mariadb
+rm -rf $STATE/sql $STATE/sql-*.offset
+mv /srv/of-sqlite/* $STATE
 
 # ---- mail through sendmail --------------------------------------------------------------------
 
