@@ -41,6 +41,8 @@ if [ "${1-}" = --inside ]; then
 		#!/bin/bash
 		exec env LD_PRELOAD=/run/step-clock.so /run/maillogsentinel "$@"
 	X
+	cp "$(dirname "$MLS_PROGRAM_RELEASE")/../contrib/migrate/maillogsentinel-migrate" /run
+	sed 's,/run/maillogsentinel,&-migrate,' /run/bin/maillogsentinel >/run/bin/maillogsentinel-migrate
 	cat >/run/bin/prepare <<-X
 		#!/bin/bash
 		set -e
@@ -56,6 +58,20 @@ if [ "${1-}" = --inside ]; then
 		install -m 640 -g adm "$ROOT/contrib/sample-mail.log" /var/log/mail.log
 		touch -d '2026-03-14 06:27Z' /var/log/mail.log
 	X
+	# what a Python version has left, and the end of it
+	cat >/run/bin/past <<-'X'
+		#!/bin/bash
+		[ "$1" != is-over ] || exec rm -rf /etc/maillogsentinel.conf /var/lib/maillogsentinel /var/log/maillogsentinel
+		mkdir /var/lib/maillogsentinel /var/log/maillogsentinel
+		printf '%s\n' '[paths]' 'working_dir = /var/log/maillogsentinel' 'state_dir = /var/lib/maillogsentinel' 'mail_log = /var/log/mail.log' \
+			'[report]' 'email = postmaster@example.com' '[dns_cache]' 'size = 512' >/etc/maillogsentinel.conf
+		printf '%s\n' 'server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso' \
+			'mx1;13/03/2026 22:05;81.30.107.24;contribute;null;Errno 1;US;9808;China Mobile' \
+			'mx1;13/03/2026 22:07;8.8.8.8;admin@example.com;dns.google;OK;US;15169;Google LLC' >/var/log/maillogsentinel/maillogsentinel.csv
+		echo 0 >/var/lib/maillogsentinel/state.offset
+		cp /run/mail.log /var/log/mail.log
+	X
+	cp "$ROOT/contrib/sample-mail.log" /run/mail.log
 	# databases that somebody has carried here
 	cat >/run/bin/carry <<-X
 		#!/bin/bash
