@@ -29,7 +29,7 @@ static int inode_of(int fd, uint64_t *ret_inode)
 
 bool sinkgate_guards(const SinkGate *gate, int fd)
 {
-	uint64_t inode;
+	uint64_t inode = 0;
 
 	return gate->ours >= 0 && inode_of(fd, &inode) == 0 && inode == gate->pair;
 }
