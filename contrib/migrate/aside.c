@@ -53,14 +53,17 @@ int aside_make_parents(const char *path, size_t *made)
 	return file_sync_parent(parent);
 }
 
-/* Removes the lowest `made` directories above path. */
+/* Removes the `made` directories above path that are the lowest of those there are. */
 static void remove_parents(const char *path, size_t made)
 {
 	_cleanup_free_ char *left = strdup(path);
+	char *slash;
 
-	for (; left && made; made--) {
-		*strrchr(left, '/') = '\0';
-		if (rmdir(left) < 0)
+	while (left && made && (slash = strrchr(left, '/')) && slash != left) {
+		*slash = '\0';
+		if (!rmdir(left))
+			made--;
+		else if (errno != ENOENT)
 			return;
 	}
 }
@@ -70,6 +73,16 @@ static bool is_same(const char *a, const char *b)
 	struct stat x, y;
 
 	return !lstat(a, &x) && !lstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Whether there is a complete copy on another file system: somebody was stopped before the file at path was removed. */
+static bool is_copy(const char *path, const char *kept)
+{
+	struct stat x, y;
+
+	return !lstat(path, &x) && !lstat(kept, &y) && x.st_dev != y.st_dev &&
+	       x.st_size == y.st_size && x.st_mode == y.st_mode && x.st_uid == y.st_uid &&
+	       x.st_mtim.tv_sec == y.st_mtim.tv_sec && x.st_mtim.tv_nsec == y.st_mtim.tv_nsec;
 }
 
 char *aside_name_dup(const char *dir, const char *path)
@@ -84,7 +97,8 @@ char *aside_name_dup(const char *dir, const char *path)
 		if (strbuf_error(&sb))
 			return NULL;
 		/* The same file: somebody was stopped in the middle. */
-		if (lstat(strbuf_text(&sb), &st) < 0 || is_same(strbuf_text(&sb), path))
+		if (lstat(strbuf_text(&sb), &st) < 0 || is_same(strbuf_text(&sb), path) ||
+			is_copy(path, strbuf_text(&sb)))
 			return strbuf_take(&sb);
 	}
 	return NULL;
@@ -154,8 +168,12 @@ static int duplicate(const char *path, const char *to)
 
 	if (lstat(path, &st) < 0)
 		return -errno;
-	if (S_ISREG(st.st_mode) && !link(path, to))
-		return file_sync_parent(to);
+	if (S_ISREG(st.st_mode) && !link(path, to)) {
+		r = file_sync_parent(to);
+		if (r < 0)
+			(void)unlink(to);
+		return r;
+	}
 	strbuf_appendf(&part, "%s.part", to);
 	if (strbuf_error(&part))
 		return strbuf_error(&part);
@@ -164,9 +182,14 @@ static int duplicate(const char *path, const char *to)
 				: copy_file(path, strbuf_text(&part));
 	if (!r && rename(strbuf_text(&part), to) < 0)
 		r = -errno;
-	if (r < 0)
+	if (r < 0) {
 		(void)unlink(strbuf_text(&part));
-	return r ? r : file_sync_parent(to);
+		return r;
+	}
+	r = file_sync_parent(to);
+	if (r < 0)
+		(void)unlink(to);
+	return r;
 }
 
 /* ---- steps ---------------------------------------------------------------------------------- */
@@ -207,8 +230,10 @@ static int apply(void *userdata, Why *ret_why)
 	Aside *aside = userdata;
 	int r = aside_make_parents(aside->kept, &aside->made);
 
-	if (r < 0)
+	if (r < 0) {
+		remove_parents(aside->kept, aside->made);
 		return fail(ret_why, aside->kept, r);
+	}
 	if (!aside->stays && !rename(aside->path, aside->kept)) {
 		r = file_sync_parent(aside->kept);
 	} else if (!is_same(aside->path, aside->kept)) {
@@ -231,7 +256,7 @@ static int apply(void *userdata, Why *ret_why)
 	return r;
 }
 
-static int add(Plan *plan, const char *dir, const char *path, bool stays, const char **ret_kept)
+static int add(Plan *plan, const char *dir, const char *path, bool stays)
 {
 	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
 	struct stat st;
@@ -249,19 +274,43 @@ static int add(Plan *plan, const char *dir, const char *path, bool stays, const 
 		aside_done(aside);
 		return -ENOMEM;
 	}
-	if (ret_kept)
-		*ret_kept = aside->kept;
 	return plan_take_step(plan, strbuf_take(&text), apply, undo, aside_done, aside);
 }
 
 int aside_add_move(Plan *plan, const char *dir, const char *path)
 {
-	return add(plan, dir, path, false, NULL);
+	return add(plan, dir, path, false);
 }
 
-int aside_add_keep(Plan *plan, const char *dir, const char *path, const char **ret_kept)
+int aside_add_keep(Plan *plan, const char *dir, const char *path)
 {
-	return add(plan, dir, path, true, ret_kept);
+	return add(plan, dir, path, true);
+}
+
+/* Taken back, it comes from where it was kept. */
+static int apply_removal(void *userdata, Why *ret_why)
+{
+	const Aside *aside = userdata;
+
+	if (unlink(aside->path) < 0 && errno != ENOENT)
+		return fail(ret_why, aside->path, -errno);
+	return file_sync_parent(aside->path);
+}
+
+int aside_add_removal(Plan *plan, const char *path)
+{
+	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+	Aside *aside = calloc(1, sizeof(*aside));
+
+	if (!aside)
+		return -ENOMEM;
+	aside->path = strdup(path);
+	strbuf_appendf(&text, "remove %s", path);
+	if (!aside->path || strbuf_error(&text)) {
+		aside_done(aside);
+		return -ENOMEM;
+	}
+	return plan_take_step(plan, strbuf_take(&text), apply_removal, NULL, aside_done, aside);
 }
 
 static void undo_link(void *userdata)
@@ -272,12 +321,24 @@ static void undo_link(void *userdata)
 		log_error("%s: can't be taken back: %s", aside->path, strerror(errno));
 }
 
+/* In one step, so that at any time one of the two has the name. */
 static int apply_link(void *userdata, Why *ret_why)
 {
 	Aside *aside = userdata;
+	_cleanup_strbuf_ StrBuf part = STRBUF_INIT;
 
-	if (symlink(aside->kept, aside->path) < 0)
+	strbuf_appendf(&part, "%s.part", aside->path);
+	if (strbuf_error(&part))
+		return strbuf_error(&part);
+	(void)unlink(strbuf_text(&part));
+	if (symlink(aside->kept, strbuf_text(&part)) < 0)
 		return fail(ret_why, aside->path, -errno);
+	if (rename(strbuf_text(&part), aside->path) < 0) {
+		int r = fail(ret_why, aside->path, -errno);
+
+		(void)unlink(strbuf_text(&part));
+		return r;
+	}
 	aside->done = true;
 	return file_sync_parent(aside->path);
 }

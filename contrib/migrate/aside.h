@@ -12,13 +12,13 @@
 /* The file, link or directory at path moves; no step where there is none. A directory only within its file system. */
 int aside_add_move(Plan *plan, const char *dir, const char *path);
 
-/*
- * The file at path is there, too, from now on, so that a later step can replace it; taken back, it is again as it was. *ret_kept (NULL: not wanted)
- * becomes the path there, borrowed from the plan.
- */
-int aside_add_keep(Plan *plan, const char *dir, const char *path, const char **ret_kept);
+/* The file at path is there, too, from now on, so that a later step can replace or remove it; taken back, it is again as it was. */
+int aside_add_keep(Plan *plan, const char *dir, const char *path);
 
-/* A symbolic link to target; there is nothing at path when the step is done. */
+/* What was kept is removed at its path. */
+int aside_add_removal(Plan *plan, const char *path);
+
+/* A symbolic link to target takes the place of what was kept at path. */
 int aside_add_link(Plan *plan, const char *path, const char *target);
 
 /* The path below dir that a step takes, heap memory; NULL when out of memory. */

@@ -96,6 +96,8 @@ static int find_ini(Migration *migration)
 	int r = 1;
 
 	if (migration->from) {
+		if (access(migration->from, F_OK) < 0)
+			return fail(migration->from, -errno);
 		r = read_ini(migration, migration->from);
 		migration->ini_path = migration->from;
 		if (r > 0)
@@ -165,7 +167,7 @@ static int look(Migration *migration)
 		return r;
 	r = legacy_find(MLS_DEFAULT_CONFIG, NULL, &migration->legacy);
 	if (!r)
-		r = old_units_times(&migration->legacy, &migration->times);
+		r = old_units_times(&migration->legacy, migration->dir, &migration->times);
 	if (!r)
 		r = old_config_read((Span){strbuf_text(&migration->ini), migration->ini.len},
 			&migration->times, &migration->old);
@@ -286,29 +288,33 @@ static int add_files(const Migration *migration, Plan *plan)
 	return r ? r : add_moves(migration, plan, "/", strbuf_text(&logs));
 }
 
-static int apply_root(void *userdata, Why *ret_why)
+/* Root's, since it was its user's, who shall not write what root runs. What was there was kept, and comes back from there. */
+static int apply_config(void *userdata, Why *ret_why)
 {
-	_cleanup_free_ char *path = realpath(MLS_DEFAULT_CONFIG, NULL);
+	const Migration *migration = userdata;
+	int r = file_replace(MLS_DEFAULT_CONFIG, migration->text.data, migration->text.len, 0644);
 
-	if (path && !chown(path, 0, 0) && !chmod(path, 0644))
-		return 0;
-	why_set(ret_why, MLS_DEFAULT_CONFIG ": %s", strerror(errno));
-	return -EPERM;
+	if (r < 0)
+		why_set(ret_why, MLS_DEFAULT_CONFIG ": %s", strerror(-r));
+	return r;
 }
 
-/* It was its user's, who shall not write what root runs. */
-static int add_config(const Migration *migration, Plan *plan)
+static void undo_config(void *userdata)
 {
-	const Span text = {strbuf_text(&migration->text), migration->text.len};
+	if (unlink(MLS_DEFAULT_CONFIG) < 0)
+		log_error(MLS_DEFAULT_CONFIG ": can't be taken back: %s", strerror(errno));
+}
+
+static int add_config(Migration *migration, Plan *plan)
+{
 	int r;
 
 	if (!migration->ini_path)
 		return 0;
-	r = aside_add_keep(plan, migration->dir, MLS_DEFAULT_CONFIG, NULL);
+	r = aside_add_keep(plan, migration->dir, MLS_DEFAULT_CONFIG);
 	if (!r)
-		r = plan_add_file(plan, MLS_DEFAULT_CONFIG, text, 0644, NULL);
-	if (!r)
-		r = plan_add_step(plan, NULL, apply_root, NULL, NULL);
+		r = plan_add_step(
+			plan, "write " MLS_DEFAULT_CONFIG, apply_config, undo_config, migration);
 	if (!r && strcmp(migration->ini_path, MLS_DEFAULT_CONFIG) != 0)
 		r = aside_add_move(plan, migration->dir, migration->ini_path);
 	return r;
@@ -346,8 +352,12 @@ static int add_programs(const Migration *migration, Plan *plan)
 				return -ENOMEM;
 			if (!is_python(path))
 				continue;
-			r = aside_add_move(plan, migration->dir, path);
-			if (!r && k < ARRAY_SIZE(names) - 1 && !access(program, X_OK))
+			if (k == ARRAY_SIZE(names) - 1 || access(program, X_OK) < 0) {
+				r = aside_add_move(plan, migration->dir, path);
+				continue;
+			}
+			r = aside_add_keep(plan, migration->dir, path);
+			if (!r)
 				r = aside_add_link(plan, path, program);
 		}
 	return r;

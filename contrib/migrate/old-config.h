@@ -12,7 +12,6 @@
 
 /* When its timers run, as their units say (OnCalendar=), which counts more than what the configuration says; NULL: there is no such timer. */
 typedef struct OldTimes {
-	bool has_timers; /* any */
 	char *report, *ip_update, *sql_export, *sql_import;
 } OldTimes;
 

@@ -401,7 +401,8 @@ static void undo(void *userdata)
 
 static int open_bad(OldRecord *record)
 {
-	int r = aside_make_parents(record->bad_path, &record->bad_made), fd;
+	size_t made = 0; /* none: beside it lies the CSV that they are of */
+	int r = aside_make_parents(record->bad_path, &made), fd;
 
 	if (r < 0)
 		return r;
@@ -444,13 +445,13 @@ static int apply(void *userdata, Why *ret_why)
 
 static int add_keep(const char *path, const char *dir, Plan *plan)
 {
-	return path ? aside_add_keep(plan, dir, path, NULL) : 0;
+	return path ? aside_add_keep(plan, dir, path) : 0;
 }
 
 /* Where it was, if that is not where this version has its own. */
 static int add_removal(const char *old, const char *ours, Plan *plan)
 {
-	return old && strcmp(old, ours) != 0 ? plan_add_removal(plan, old) : 0;
+	return old && strcmp(old, ours) != 0 ? aside_add_removal(plan, old) : 0;
 }
 
 int old_record_add(OldRecord *record, const char *dir, Plan *plan)

@@ -22,7 +22,6 @@ typedef struct OldRecord {
 	OldRows rows;
 	OldPlace place;
 	char *bad_path; /* for lines that are no rows */
-	size_t bad_made;
 } OldRecord;
 
 #define OLD_RECORD_INIT ((OldRecord){.rows = OLD_ROWS_INIT})

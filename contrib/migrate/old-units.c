@@ -13,6 +13,7 @@
 #include "daemon/unit.h"
 #include "migrate/aside.h"
 
+#define UNITS "/etc/systemd/system/"
 #define FILE_MAX ((size_t)1 << 20)
 #define WAIT_S 600 /* for an extraction that is at work */
 
@@ -67,27 +68,36 @@ static int read_time(const char *path, char **ret_time)
 	return 0;
 }
 
-int old_units_times(const Legacy *legacy, OldTimes *ret_times)
+static bool is_unit(const Legacy *legacy, const char *path)
+{
+	for (size_t i = 0; i < legacy->count; i++)
+		if (legacy->item[i].kind == LEGACY_UNIT && !strcmp(legacy->item[i].path, path))
+			return true;
+	return false;
+}
+
+int old_units_times(const Legacy *legacy, const char *dir, OldTimes *ret_times)
 {
 	_cleanup_old_times_ OldTimes times = {0};
 	const struct {
-		const char *name;
+		const char *path;
 		char **time;
 	} of[] = {
-		{"maillogsentinel-report.timer", &times.report},
-		{"ipinfo-update.timer", &times.ip_update},
-		{"maillogsentinel-sql-export.timer", &times.sql_export},
-		{"maillogsentinel-sql-import.timer", &times.sql_import},
+		{UNITS "maillogsentinel-report.timer", &times.report},
+		{UNITS "ipinfo-update.timer", &times.ip_update},
+		{UNITS "maillogsentinel-sql-export.timer", &times.sql_export},
+		{UNITS "maillogsentinel-sql-import.timer", &times.sql_import},
 	};
 	int r = 0;
 
-	for (size_t i = 0; i < legacy->count && !r; i++) {
-		const char *path = legacy->item[i].path;
+	for (size_t i = 0; i < ARRAY_SIZE(of) && !r; i++) {
+		_cleanup_strbuf_ StrBuf aside = STRBUF_INIT;
 
-		for (size_t k = 0; k < ARRAY_SIZE(of) && !r; k++)
-			if (legacy->item[i].kind == LEGACY_UNIT &&
-				!strcmp(name_of(path), of[k].name))
-				r = read_time(path, of[k].time);
+		strbuf_appendf(&aside, "%s%s", dir, of[i].path);
+		if (strbuf_error(&aside))
+			return strbuf_error(&aside);
+		r = read_time(
+			is_unit(legacy, of[i].path) ? of[i].path : strbuf_text(&aside), of[i].time);
 	}
 	if (r)
 		return r;
@@ -235,9 +245,10 @@ int old_units_add(const Legacy *legacy, const char *dir, bool systemd, Plan *pla
 	for (size_t i = 0; i < legacy->count && !r; i++) {
 		if (legacy->item[i].kind != LEGACY_UNIT)
 			continue;
-		r = aside_add_move(plan, dir, legacy->item[i].path);
+		/* First, since they are known by it. */
+		r = add_drop_ins(legacy->item[i].path, dir, plan);
 		if (!r)
-			r = add_drop_ins(legacy->item[i].path, dir, plan);
+			r = aside_add_move(plan, dir, legacy->item[i].path);
 	}
 	if (!r && systemd && units)
 		r = plan_add_command(plan, "let systemd read its units anew", reload, NULL);

@@ -7,8 +7,8 @@
 #include "daemon/plan.h"
 #include "migrate/old-config.h"
 
-/* When its timers run. 0 or -ENOMEM. */
-int old_units_times(const Legacy *legacy, OldTimes *ret_times);
+/* When its timers run, or ran until they were put below dir. 0 or -ENOMEM. */
+int old_units_times(const Legacy *legacy, const char *dir, OldTimes *ret_times);
 void old_times_done(OldTimes *times);
 #define _cleanup_old_times_ _cleanup_(old_times_done)
 

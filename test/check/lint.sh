@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # run: timeout=600
-# clang-tidy and cppcheck over lib/ and daemon/ of the tree that the first argument names, or of this one, with the
+# clang-tidy and cppcheck over lib/, daemon/ and contrib/ of the tree that the first argument names, or of this one, with the
 # compilation database of its build/clang. What was found clean is remembered by the hash of everything that decides it.
 # shellcheck source=test/tap.sh
 . "$(dirname "$0")/../tap.sh"
@@ -45,7 +45,7 @@ tidy() { # FILE
 
 [ -e $DATABASE/compile_commands.json ] || tap_skip_all "needs build/clang (test/run check makes it)"
 mkdir -p "$CACHE"
-mapfile -t sources < <(project_files . | grep -E '^(lib|daemon)/.*\.c$')
+mapfile -t sources < <(project_files . | grep -E '^(lib|daemon|contrib)/.*\.c$')
 tap_true "there is something to check" [ ${#sources[@]} -gt 0 ]
 
 tidy=$(command -v "clang-tidy-$TIDY_VERSION" || command -v clang-tidy)
@@ -73,6 +73,6 @@ else
 	mkdir -p "$DATABASE"/cppcheck
 	tap_none "cppcheck finds nothing" "$(cppcheck --enable=warning,performance,portability --std=c11 --inline-suppr \
 		--suppress=memleak --suppress=resourceLeak --quiet -j "$(nproc)" --cppcheck-build-dir=$DATABASE/cppcheck --project=$DATABASE/compile_commands.json \
-		--file-filter='lib/*' --file-filter='daemon/*' 2>&1)"
+		--file-filter='lib/*' --file-filter='daemon/*' --file-filter='contrib/*' 2>&1)"
 fi
 tap_done

@@ -21,7 +21,7 @@ export TZ=UTC LC_ALL=C.UTF-8
 mkdir "$WORK/layers"
 mount -t tmpfs layers "$WORK/layers" || tap_skip_all "needs the right to mount"
 tap_defer umount -l "$WORK/layers"
-for dir in etc usr/local; do
+for dir in etc usr/local/bin; do
 	mkdir -p "$WORK/layers/$dir"
 	cp -a "/$dir/." "$WORK/layers/$dir" 2>/dev/null
 	mount --bind "$WORK/layers/$dir" "/$dir" || exit 1
@@ -103,7 +103,7 @@ units() {
 old_system() {
 	umount -l /var
 	mount -t tmpfs -o mode=755 var /var || exit 1
-	rm -rf $UNITS/maillogsentinel* $CONFIG $CONFIG.* /usr/local/bin/*.py /usr/local/lib/maillogsentinel
+	rm -rf $UNITS/maillogsentinel* $CONFIG $CONFIG.* /usr/local/bin/*.py
 	mkdir -p /var/lib /var/log $STATE/sql $LOGS/sql /srv
 	ini
 	units
@@ -135,9 +135,12 @@ old_system() {
 	ln -sf "$MLS_PROGRAM" "$(dirname "$MIGRATE")/maillogsentinel"
 }
 tap_defer rm -f "$(dirname "$MIGRATE")/maillogsentinel"
+# All that it could change.
+PLACES=(/etc/systemd/system /etc/passwd /var /usr/local/bin /srv)
 tree() {
-	find /etc /var /usr/local /srv -printf '%p %y %m %u %g %l %T@\n' | grep -vE '^/etc/((passwd|group|g?shadow|sub.id)-?|\.pwd\.lock| )|^/(etc|etc/systemd/system|usr/local/bin|var|var/lib|var/log) ' | sort
-	find /etc /var /usr/local /srv -type f ! -path '/etc/*-' ! -path '/etc/*shadow' -print0 | sort -z | xargs -0 sha1sum
+	find /etc/maillogsentinel* "${PLACES[@]}" \( -type d -printf '%p %y %m %u %g %l\n' -o -printf '%p %y %m %u %g %l %T@\n' \) 2>/dev/null |
+		grep -vE '^/(etc/systemd/system|usr/local/bin|var|var/lib|var/log|srv) ' | sort
+	find /etc/maillogsentinel* "${PLACES[@]}" -type f -print0 2>/dev/null | sort -z | xargs -0 sha1sum
 }
 migrate() { # ARG...
 	output=$("$MIGRATE" "$@" 2>&1 </dev/null)
