@@ -74,6 +74,10 @@ tap_none "the manuals name no option that is none" "$(for file in "${MANUALS[@]}
 		comm -23 - <(for command in - "${commands[@]}"; do cut -d'|' -f1 <<<"${options[$command]}"; done | sort -u) |
 		sed "s^..*^$file: &^"
 done)"
+tap_none "every manual of the program that is named is there" "$({
+	sed -nE 's/^\.Xr (maillogsentinel[a-z.-]*) ([1-9]).*/\1.\2/p' daemon/*.[1-9] contrib/*/*.[1-9]
+	grep -rhoE 'maillogsentinel[a-z.-]*\([1-9]\)' README.md packaging contrib .github daemon | sed 's/(\(.\))/.\1/'
+} | sort -u | comm -23 - <(printf '%s\n' daemon/*.[1-9] contrib/*/*.[1-9] | sed 's,.*/,,' | sort))"
 tap_none "the manual has the CSV's columns" "$(
 	differences "$MANUAL" columns "$(awk '/^\.Sh / { here = /CSV/ } here && /^\.It Va/ { print $3 }' "$MANUAL")" "$columns"
 	differences "$MANUAL" "first line" "$(grep '^server,' "$MANUAL")" "$(paste -sd, <<<"$columns")"
