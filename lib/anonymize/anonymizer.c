@@ -225,11 +225,10 @@ static void append_priorities(Anonymizer *a, Span text, StrBuf *sb)
 
 /* ---- the line ---------------------------------------------------------------------------------- */
 
-static void append_message(
-	Anonymizer *a, Span tag, Span message, unsigned program, bool has_header, StrBuf *sb)
+static void append_message(Anonymizer *a, Span tag, Span message, unsigned program, StrBuf *sb)
 {
 	const Scanner scanner = {a->vocabulary, &a->standins};
-	Slots slots = {.count = 0};
+	Slots slots;
 	ScanRequest request = {
 		.text = message,
 		.slots = slots.slot,
@@ -239,6 +238,7 @@ static void append_message(
 	};
 	size_t before = sb->len;
 
+	slots_init(&slots);
 	if (program & WORD_POSTFIX)
 		slots_find_postfix(&slots, a->vocabulary, tag, message);
 	if (a->options.find && slots_add_found(&slots, &a->options, message) < 0) {
@@ -258,7 +258,7 @@ static void append_line(Anonymizer *a, Span line, StrBuf *sb)
 	LineHeader header;
 
 	if (header_parse(&a->stamps, line, &header)) {
-		append_message(a, SPAN_MISSING, line, 0, false, sb);
+		append_message(a, SPAN_MISSING, line, 0, sb);
 		return;
 	}
 	next = header.server.data ? header.server.data
@@ -278,7 +278,7 @@ static void append_line(Anonymizer *a, Span line, StrBuf *sb)
 		at += header.tag.len;
 	}
 	append_scanned(a, between(at, header.message.data), 10, sb);
-	append_message(a, header.tag, between(header.message.data, end), program, true, sb);
+	append_message(a, header.tag, between(header.message.data, end), program, sb);
 }
 
 void anonymizer_line(Anonymizer *a, Span line, StrBuf *sb)

@@ -10,6 +10,7 @@ typedef struct Scan {
 	const char *start, *end;
 	const char *copied; /* what is before is in sb */
 	bool strict, has_queue_ids;
+	bool was_strict; /* from the start */
 	unsigned digits_max;
 
 	char closing;     /* all words up to this sign are values; 0: none */
@@ -137,7 +138,10 @@ static void replace_by_looks(Scan *s, const char *p, const char *end, StandInKin
 		if (memchr(p, '@', (size_t)(end - p)))
 			kind = STANDIN_MAIL;
 		else if (is_address(p, end))
-			kind = kind == STANDIN_USER ? kind : STANDIN_ADDRESS;
+			/* "passwd-file(alice,192.0.2.7)" */
+			kind = kind == STANDIN_USER && (p == s->start || p[-1] != ',')
+				       ? kind
+				       : STANDIN_ADDRESS;
 		else if (kind == STANDIN_TEXT && looks_like_host(p, end))
 			kind = STANDIN_HOST;
 		else if (kind == STANDIN_TEXT && s->has_queue_ids && looks_like_queue_id(p, end))
@@ -160,8 +164,13 @@ static size_t count_digits(const char *p, const char *end)
 	return (size_t)(q - p);
 }
 
+static bool is_unit(const char *p, const char *end)
+{
+	return end - p <= 2 && end[-1] == 's' && (end - p == 1 || *p == 'm');
+}
+
 /*
- * "25", "0.03", "5.7.1" (RFC 3463), and behind "version" "3.7.11". Returns as how many numbers it counts; 0 for none of these.
+ * "25", "60s", "0.03", "5.7.1" (RFC 3463), and behind "version" "3.7.11". Returns as how many numbers it counts; 0 for none of these.
  */
 static unsigned read_number(const Scan *s, const char *p, const char *end)
 {
@@ -169,6 +178,9 @@ static unsigned read_number(const Scan *s, const char *p, const char *end)
 	const char *q = p;
 	unsigned n = 0;
 
+	/* "550-5.1.1" of an answer of several lines */
+	if (end - p > 4 && p[3] == '-' && count_digits(p, end) == 3)
+		q = p += 4;
 	for (;;) {
 		if (n == ARRAY_SIZE(digits))
 			return 0;
@@ -176,7 +188,7 @@ static unsigned read_number(const Scan *s, const char *p, const char *end)
 		if (!digits[n])
 			return 0;
 		q += digits[n++];
-		if (q == end)
+		if (q == end || (n == 1 && is_unit(q, end)))
 			break;
 		if (*q++ != '.')
 			return 0;
@@ -201,6 +213,11 @@ static void take_number(Scan *s, const char *p, const char *end, unsigned count)
 		s->number_count = count;
 	}
 	s->numbers_end = end;
+	/* "[192.0.2.7]:25: 450": a port stands for itself */
+	if (p - s->start >= 2 && p[-1] == ':' && p[-2] == ']') {
+		s->numbers_end = NULL;
+		return;
+	}
 	if (s->number_count > NUMBERS_MAX)
 		replace(s, s->copied > s->numbers ? p : s->numbers, end, STANDIN_TEXT);
 }
@@ -272,9 +289,18 @@ static const char *take_angle(Scan *s, const char *p, StandInKind kind)
 
 static const char *find_plain_end(const char *p, const char *end, StandInKind kind)
 {
-	while (p < end && (unsigned char)*p > ' ' && !strchr(",;()>\"'", *p) &&
-		(kind == STANDIN_HOST ? *p != '[' : *p != ']'))
+	const char *start = p;
+
+	/* a password may hold anything */
+	if (kind == STANDIN_TEXT)
+		return end;
+	while (p < end && (unsigned char)*p > ' ' && !strchr(",;()>\"'", *p)) {
+		if (*p == ']')
+			return *start == '[' ? p + 1 : p;
+		if (*p == '[' && p > start && kind == STANDIN_HOST)
+			break;
 		p++;
+	}
 	return p;
 }
 
@@ -419,6 +445,41 @@ static void heed(Scan *s, const VocabularyWord *word)
 	s->rest |= word->flags & WORD_REST;
 }
 
+/* "(given password: TEXT)" of Dovecot's auth_verbose_passwords: the TEXT may hold anything. Behind it, or q. */
+static const char *take_given(Scan *s, const char *p, const char *q)
+{
+	static const Span given = SPAN_LITERAL("given password");
+	const char *end;
+
+	if (p - s->start < 6 || memcmp(p - 6, given.data, given.len) ||
+		!starts_with(q, s->end, ": "))
+		return q;
+	end = memrchr(q, ')', (size_t)(s->end - q));
+	end = end ? end : s->end;
+	replace(s, q + 2, end, STANDIN_TEXT);
+	s->forced = false;
+	return end;
+}
+
+/* "Nov 22 12:55:02", as anvil(8) writes it: behind it, or NULL. */
+static const char *find_stamp_end(const char *p, const char *end)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec",
+			  form[] = "### #0 00:00:00";
+
+	if (end - p < (ptrdiff_t)strlen(form) || class_of(*p) != UPPER)
+		return NULL;
+	for (size_t i = 3; form[i]; i++)
+		if (form[i] == '0'       ? !is_digit(p[i])
+			: form[i] == '#' ? !is_digit(p[i]) && p[i] != ' '
+					 : p[i] != form[i])
+			return NULL;
+	for (const char *month = months; *month; month += 3)
+		if (!memcmp(p, month, 3))
+			return p + strlen(form);
+	return NULL;
+}
+
 static const char *take_word(Scan *s, const char *p)
 {
 	const char *q = p + 1, *end, *after;
@@ -451,6 +512,11 @@ static const char *take_word(Scan *s, const char *p)
 			return after;
 	}
 	len = (size_t)(end - p);
+	if (len == 3 && !s->closing && !s->forced) {
+		after = find_stamp_end(p, s->end);
+		if (after)
+			return after;
+	}
 	if (is_digit(*p) && !s->closing && !s->forced) {
 		count = read_number(s, p, end);
 		if (count) {
@@ -463,7 +529,7 @@ static const char *take_word(Scan *s, const char *p)
 	s->is_version = len == 7 && !memcmp(p, "version", 7);
 	if (stays(s, p, word)) {
 		heed(s, word);
-		return q;
+		return len == 8 ? take_given(s, p, q) : q;
 	}
 	replace_by_looks(s, p, end, s->closing || s->forced ? s->kind : STANDIN_TEXT);
 	s->forced = false;
@@ -565,7 +631,9 @@ static void take_slot(Scan *s, const ScanSlot *slot)
 {
 	const char *from = s->start + slot->start;
 
-	s->forced = false;
+	/* what somebody wrote is over */
+	s->forced = s->rest = s->quotes = false;
+	s->strict = s->was_strict;
 	if (slot->is_kept)
 		return;
 	copy_until(s, from);
@@ -584,6 +652,7 @@ void scan_text(const Scanner *scanner, const ScanRequest *request, StrBuf *sb)
 		.start = request->text.data,
 		.copied = request->text.data,
 		.strict = request->strict,
+		.was_strict = request->strict,
 		.has_queue_ids = request->has_queue_ids,
 		.digits_max = request->digits_max,
 	};

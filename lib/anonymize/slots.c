@@ -30,24 +30,46 @@ static const char *find_first(Span text, Span words)
 
 /* ---- a login ----------------------------------------------------------------------------------- */
 
-/* "SASL METHOD authentication failed" with a METHOD that is none: up to the last of these words that Postfix's own can follow. */
-static void add_no_method(Slots *slots, Span message)
+static void add_kept(Slots *slots, Span message, const char *start, size_t len)
 {
-	static const Span sasl = SPAN_LITERAL(": SASL "),
-			  failed = SPAN_LITERAL(" authentication failed"),
-			  aborted = SPAN_LITERAL(" authentication aborted");
-	const char *start = find_first(message, sasl), *end;
-	Span rest;
+	add(slots, message, (Span){start, len}, STANDIN_TEXT);
+	slots->slot[slots->count - 1].is_kept = true;
+}
+
+static const Span failed_words = SPAN_LITERAL(" authentication failed"),
+		  aborted_words = SPAN_LITERAL(" authentication aborted"),
+		  username_words = SPAN_LITERAL(", sasl_username=");
+
+/*
+ * What stands in the place of METHOD and is none, in "SASL METHOD authentication failed" up to the last of these words, or in
+ * "sasl_method=METHOD, sasl_username=". Missing where it is empty.
+ */
+static Span find_no_method(EventKind kind, Span message)
+{
+	static const Span sasl = SPAN_LITERAL(": SASL "), method = SPAN_LITERAL(", sasl_method=");
+	Span before = kind == EVENT_SUCCESS ? method : sasl, rest;
+	const char *start = find_first(message, before), *end;
 
 	if (!start)
-		return;
-	start += sasl.len;
+		return SPAN_MISSING;
+	start += before.len;
 	rest = (Span){start, (size_t)(message.data + message.len - start)};
-	end = find_last(rest, slots->event.kind == EVENT_ABORTED ? aborted : failed);
-	if (!end || end == start)
-		return;
-	add(slots, message, (Span){start, (size_t)(end - start)}, STANDIN_METHOD);
-	slots->slot[slots->count - 1].is_quoted = true;
+	if (kind == EVENT_SUCCESS)
+		end = find_first(rest, username_words);
+	else
+		end = find_last(rest, kind == EVENT_ABORTED ? aborted_words : failed_words);
+	return end && end > start ? (Span){start, (size_t)(end - start)} : SPAN_MISSING;
+}
+
+/* The words by which parse/ knows an outage stay, whatever stands behind them without a blank. */
+static void keep_outage(Slots *slots, Span message, Span reason)
+{
+	static const char *const outages[] = {"Connection lost to authentication server",
+		"Can't connect to authentication server", "Authentication backend error"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(outages); i++)
+		if (span_starts_with(reason, outages[i]))
+			add_kept(slots, message, reason.data, strlen(outages[i]));
 }
 
 /* Base64, and none of the two that all servers send. */
@@ -62,15 +84,36 @@ static bool is_challenge(const Vocabulary *vocabulary, Span text)
 
 static void add_login(Slots *slots, const Vocabulary *vocabulary, Span message)
 {
+	static const Span sasl = SPAN_LITERAL(": SASL ");
 	const AuthEvent *event = &slots->event;
+	Span method = event->method, words = failed_words;
+	const char *end;
 
-	if (!event->method.data && event->kind != EVENT_SUCCESS)
-		add_no_method(slots, message);
-	else if (event->method.data &&
-		 !vocabulary_find(vocabulary, event->method.data, event->method.len)->flags)
-		add(slots, message, event->method, STANDIN_METHOD);
-	if (event->method.data && event->reason.data && is_challenge(vocabulary, event->reason))
+	if (!method.data) {
+		method = find_no_method(event->kind, message);
+		if (method.data) {
+			add(slots, message, method, STANDIN_METHOD);
+			slots->slot[slots->count - 1].is_quoted = true;
+		}
+	} else if (!vocabulary_find(vocabulary, method.data, method.len)->flags) {
+		add(slots, message, method, STANDIN_METHOD);
+	}
+	if (event->kind != EVENT_SUCCESS) {
+		end = method.data ? method.data + method.len
+				  : find_first(message, sasl) + sasl.len - 1;
+		words = event->kind == EVENT_ABORTED ? aborted_words : failed_words;
+		if (span_starts_with(
+			    (Span){end, (size_t)(message.data + message.len - end)}, words.data))
+			add_kept(slots, message, end, words.len);
+	}
+	if (event->method.data && event->kind == EVENT_OUTAGE)
+		keep_outage(slots, message, event->reason);
+	else if (event->method.data && is_challenge(vocabulary, event->reason))
 		add(slots, message, event->reason, STANDIN_CHALLENGE);
+	if (!event->user.data)
+		return;
+	/* parse/ takes the first of them; in the reason may stand what is a key without the comma */
+	add_kept(slots, message, event->user.data - username_words.len, username_words.len);
 	if (event->user.len)
 		add(slots, message, event->user, STANDIN_USER);
 }
@@ -94,9 +137,13 @@ static void add_mail_header(Slots *slots, Span message)
 		return;
 	rest = (Span){start, (size_t)(end - start)};
 	at = find_last(rest, SPAN_LITERAL("; from=<"));
-	if (at)
-		at = find_last((Span){start, (size_t)(at - start)}, SPAN_LITERAL(" from "));
-	if (at)
+	if (at) {
+		end = at;
+		at = find_last((Span){start, (size_t)(end - start)}, SPAN_LITERAL(" from "));
+	}
+	/* of the client, which is "local" or "NAME[ADDRESS]" */
+	if (at && !memchr(at + 6, ' ', (size_t)(end - at - 6)) &&
+		!memchr(at + 6, ';', (size_t)(end - at - 6)))
 		end = at;
 	at = memchr(start, ':', (size_t)(end - start));
 	if (at && at + 1 < end && at[1] == ' ' && !memchr(start, ' ', (size_t)(at - start)))
@@ -108,13 +155,15 @@ static void add_mail_header(Slots *slots, Span message)
 /* ---- all --------------------------------------------------------------------------------------- */
 
 /* "4F66E0A1: ..." */
-static size_t queue_id_length(const Vocabulary *vocabulary, Span message)
+static size_t queue_id_length(const Vocabulary *vocabulary, Span message, bool is_sure)
 {
 	size_t n = 0;
 	bool digit = false;
 
 	while (n < message.len && is_alnum(message.data[n]))
 		digit |= message.data[n++] <= '9';
+	if (is_sure)
+		return n;
 	if (n < 5 || n > 20 || n == message.len || message.data[n] != ':')
 		return 0;
 	return digit || !vocabulary_find(vocabulary, message.data, n)->flags ? n : 0;
@@ -128,7 +177,7 @@ static Span take_folds(Slots *slots, Span message)
 	Span rest = message;
 
 	static const Span start = SPAN_LITERAL("message repeated "),
-			  end = SPAN_LITERAL(" times: [ ");
+			  end = SPAN_LITERAL(" times: [");
 
 	while (rest.len > start.len && !memcmp(rest.data, start.data, start.len) &&
 		slots->count < FOLDS_MAX) {
@@ -145,6 +194,8 @@ static Span take_folds(Slots *slots, Span message)
 		add(slots, message, (Span){p, (size_t)(at - p)}, STANDIN_NUMBER);
 		slots->slot[slots->count - 1].is_kept = true;
 		at += end.len;
+		if (at < message.data + message.len && *at == ' ')
+			at++;
 		rest = (Span){at, (size_t)(rest.data + rest.len - at)};
 	}
 	return rest;
@@ -154,16 +205,16 @@ void slots_find_postfix(Slots *slots, const Vocabulary *vocabulary, Span tag, Sp
 {
 	static const Span cleanup = SPAN_LITERAL("cleanup");
 	Span inner = take_folds(slots, message);
-	size_t n = queue_id_length(vocabulary, inner);
+	size_t n;
 
+	slots->has_needle = message.len && postfix_find_candidate(message.data, message.len);
+	if (slots->has_needle)
+		postfix_parse_message(tag, message, &slots->event);
+	n = queue_id_length(vocabulary, inner, slots->event.kind == EVENT_SUCCESS);
 	if (n)
 		add(slots, message, (Span){inner.data, n}, STANDIN_QUEUE_ID);
-	slots->has_needle = message.len && postfix_find_candidate(message.data, message.len);
-	if (slots->has_needle) {
-		postfix_parse_message(tag, message, &slots->event);
-		if (slots->event.kind != EVENT_OTHER)
-			add_login(slots, vocabulary, message);
-	}
+	if (slots->event.kind != EVENT_OTHER)
+		add_login(slots, vocabulary, message);
 	if (tag.len >= cleanup.len &&
 		!memcmp(tag.data + tag.len - cleanup.len, cleanup.data, cleanup.len))
 		add_mail_header(slots, message);

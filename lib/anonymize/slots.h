@@ -9,14 +9,22 @@
 #include "anonymize/scan.h"
 #include "parse/postfix.h"
 
-#define SLOTS_MAX (ANONYMIZER_FINDS_MAX + 8)
+#define SLOTS_MAX (ANONYMIZER_FINDS_MAX + 12)
 
 typedef struct Slots {
 	ScanSlot slot[SLOTS_MAX]; /* in their order */
 	size_t count;
-	bool has_needle; /* the line may be of a login */
+	bool has_needle; /* it may be of a login */
 	AuthEvent event; /* what it says then */
 } Slots;
+
+/* Without any; what is behind them is not touched, because each line has its own. */
+static inline void slots_init(Slots *slots)
+{
+	slots->count = 0;
+	slots->has_needle = false;
+	slots->event.kind = EVENT_OTHER;
+}
 
 /* Adds those of a message of Postfix's program tag. */
 void slots_find_postfix(Slots *slots, const Vocabulary *vocabulary, Span tag, Span message);

@@ -68,6 +68,7 @@ static void append_hex(StrBuf *sb, uint64_t value, size_t digits, const char *al
 	for (size_t i = digits; i--; value >>= 4)
 		to[i] = alphabet[value & 15];
 	sb->len += digits;
+	sb->data[sb->len] = '\0';
 }
 
 static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";

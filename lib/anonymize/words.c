@@ -442,24 +442,52 @@ const WordList words_lists[] = {
 		"WHITELISTED ALLOWLISTED WHITELIST VETO ALLOWLIST BLACKLISTED DENYLISTED XCLIENT XFORWARD "
 		"YES NO AAAA A MX NS CNAME EXTERNAL UGFzc3dvcmQ6 VXNlcm5hbWU6 Verified Trusted Untrusted "
 		"Anonymous SSL_accept SSL_connect SSL_read SSL_write errno postfix@-.service "
-		"postfix.service system.slice imuxsock imjournal base64 weak ask known list rate-limiting "
-		"main.cf master.cf aliases.db virtual.db authentication Authentication SHA1 SHA-1 SHA256 "
-		"SHA384 SHA512 MD5 RSA ECDSA RSA-PSS ED25519 X25519 X448 P-256 P-384 P-521 prime256v1 "
-		"secp384r1 secp521r1 X25519MLKEM768 SecP256r1MLKEM768 ffdhe2048 ffdhe3072 ffdhe4096 ECDHE "
-		"DHE key-exchange server-signature server-digest client-signature client-digest "
-		"raw-public-key TLS_AES_256_GCM_SHA384 TLS_AES_128_GCM_SHA256 "
-		"TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_CCM_SHA256 ECDHE-RSA-AES256-GCM-SHA384 "
-		"ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 "
-		"ECDHE-RSA-CHACHA20-POLY1305 ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-AES256-SHA384 "
-		"ECDHE-RSA-AES128-SHA256 ECDHE-ECDSA-AES256-SHA384 ECDHE-ECDSA-AES128-SHA256 "
-		"ECDHE-RSA-AES256-SHA ECDHE-RSA-AES128-SHA ECDHE-ECDSA-AES256-SHA ECDHE-ECDSA-AES128-SHA "
-		"DHE-RSA-AES256-GCM-SHA384 DHE-RSA-AES128-GCM-SHA256 DHE-RSA-CHACHA20-POLY1305 "
-		"DHE-RSA-AES256-SHA256 DHE-RSA-AES128-SHA256 DHE-RSA-AES256-SHA DHE-RSA-AES128-SHA "
-		"ADH-AES256-GCM-SHA384 ADH-AES128-GCM-SHA256 AECDH-AES256-SHA AECDH-AES128-SHA "
-		"ADH-AES256-SHA ADH-AES128-SHA AES256-GCM-SHA384 AES128-GCM-SHA256 AES256-SHA256 "
-		"AES128-SHA256 AES256-SHA AES128-SHA DES-CBC3-SHA ECDHE-RSA-DES-CBC3-SHA "
-		"DHE-RSA-CAMELLIA256-SHA DHE-RSA-CAMELLIA128-SHA CAMELLIA256-SHA CAMELLIA128-SHA RC4-SHA "
-		"RC4-MD5"},
+		"postfix.service system.slice imuxsock imjournal Ok max Re base64 weak ask as Queue Helo "
+		"TTLs known list rate-limiting main.cf master.cf aliases.db virtual.db authentication "
+		"Authentication SHA1 SHA-1 SHA256 SHA384 SHA512 MD5 RSA ECDSA RSA-PSS ED25519 X25519 X448 "
+		"P-256 P-384 P-521 prime256v1 secp384r1 secp521r1 X25519MLKEM768 SecP256r1MLKEM768 "
+		"ffdhe2048 ffdhe3072 ffdhe4096 ECDHE DHE key-exchange server-signature server-digest "
+		"client-signature client-digest raw-public-key TLS_AES_256_GCM_SHA384 "
+		"TLS_AES_128_GCM_SHA256 TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_CCM_SHA256 "
+		"ECDHE-RSA-AES256-GCM-SHA384 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 "
+		"ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-CHACHA20-POLY1305 ECDHE-ECDSA-CHACHA20-POLY1305 "
+		"ECDHE-RSA-AES256-SHA384 ECDHE-RSA-AES128-SHA256 ECDHE-ECDSA-AES256-SHA384 "
+		"ECDHE-ECDSA-AES128-SHA256 ECDHE-RSA-AES256-SHA ECDHE-RSA-AES128-SHA "
+		"ECDHE-ECDSA-AES256-SHA ECDHE-ECDSA-AES128-SHA DHE-RSA-AES256-GCM-SHA384 "
+		"DHE-RSA-AES128-GCM-SHA256 DHE-RSA-CHACHA20-POLY1305 DHE-RSA-AES256-SHA256 "
+		"DHE-RSA-AES128-SHA256 DHE-RSA-AES256-SHA DHE-RSA-AES128-SHA ADH-AES256-GCM-SHA384 "
+		"ADH-AES128-GCM-SHA256 AECDH-AES256-SHA AECDH-AES128-SHA ADH-AES256-SHA ADH-AES128-SHA "
+		"AES256-GCM-SHA384 AES128-GCM-SHA256 AES256-SHA256 AES128-SHA256 AES256-SHA AES128-SHA "
+		"DES-CBC3-SHA ECDHE-RSA-DES-CBC3-SHA DHE-RSA-CAMELLIA256-SHA DHE-RSA-CAMELLIA128-SHA "
+		"CAMELLIA256-SHA CAMELLIA128-SHA RC4-SHA RC4-MD5"},
+	/* of strerror(3) */
+	{WORD_KNOWN, 0,
+		"Accessing Address Advertise Argument Attempting Bad Block Broken CSI Can Cannot Channel "
+		"Communication Connection Destination Device Directory Disk Exchange Exec File Function "
+		"Host Identifier Illegal Inappropriate Input Interrupted Invalid Is Key Level Link "
+		"Machine Memory Message Multihop Name Network No Not Numerical Object Operation Out Owner "
+		"Package Permission Protocol RF-kill RFS Read-only Remote Required Resource Service "
+		"Socket Software Srmount Stale State Streams Structure Temporary Text Timer Too Transport "
+		"Value Wrong XENIX abort access address after again allocate already anode argument "
+		"assign attached attempted available avoided bad be been buffer busy by call canceled "
+		"cannot caused changed character child cleaning code connected connection corrupted "
+		"cross-device data deadlock defined denied descriptor desired device died directly "
+		"directory domain down driver dropped due empty endpoint error exceeded exchange exec "
+		"exists expired family file files font for format found full halted handle hardware has "
+		"host implemented in incomplete installed ioctl is key large left levels lib libraries "
+		"library link links list locks long lookup many medium memory message multibyte name "
+		"named needed needs network non-recoverable non-socket not now number of on open "
+		"operation or out output page peer permitted pipe possible process processes progress "
+		"protocol quota range recoverable references refused rejected remote removed request "
+		"requested required reset resolver resource resources restarted result revoked route "
+		"section seek semaphores send service severed shared should shutdown slot socket space "
+		"specific splice state stream streams structure success such supported symbolic "
+		"synchronized system temporarily the timed to too transport try type unavailable unique "
+		"unreachable use users was wide wrong"},
+	{WORD_KNOWN, 0,
+		"addr given sql lda pop3 ldap pam shadow static passwd-file lmtp imap imap-login "
+		"pop3-login auth-worker dict oauth2 userdb passdb Suppressed sieve doveadm "
+		"managesieve-login submission-login last email does exist try reach"},
 	/* SASL mechanisms */
 	{WORD_KNOWN, 0,
 		"PLAIN LOGIN CRAM-MD5 DIGEST-MD5 NTLM GSSAPI GSS-SPNEGO SCRAM-SHA-1 SCRAM-SHA-256 "
@@ -479,14 +507,16 @@ const WordList words_lists[] = {
 		"stats anvil tlsmgr rewrite cleanup qmgr pickup proxymap smtpd main.cf master.cf conf.d "
 		"ssl certs urandom random procmail smtp virtual aliases TLS resolv.conf hosts passwd "
 		"Maildir sendmail"},
-	{WORD_NAMES, STANDIN_USER,
+	{WORD_KNOWN | WORD_NAMES, STANDIN_USER,
 		"user User username Username login account Account mailbox realm userid authenticate"},
-	{WORD_NAMES, STANDIN_HOST,
+	{WORD_KNOWN | WORD_NAMES, STANDIN_TEXT,
+		"password Password passwd passphrase"},
+	{WORD_KNOWN | WORD_NAMES, STANDIN_HOST,
 		"host Host hostname Hostname domain Domain server_name"},
-	{WORD_QUOTES, 0,
+	{WORD_KNOWN | WORD_QUOTES, 0,
 		"non-SMTP NON-SMTP pipelining PIPELINING PREGREET Illegal malformed NEWLINE longer "
 		"valid_hostname numeric"},
-	{WORD_REST, 0,
+	{WORD_KNOWN | WORD_REST, 0,
 		"Subject Comments X-Mailer User-Agent Received Organization Thread-Topic"},
 	{WORD_KEY, STANDIN_USER,
 		"sasl_username user ruser orig_user master_user auth_user uname username USER login "
@@ -494,6 +524,8 @@ const WordList words_lists[] = {
 	{WORD_KEY, STANDIN_MAIL,
 		"from to orig_to sender recipient mailfrom rcpt envelope-from smtp.mailfrom "
 		"orig_recipient"},
+	{WORD_KEY, STANDIN_TEXT,
+		"password passwd pass resp passphrase secret Password"},
 	{WORD_KEY, STANDIN_HOST,
 		"helo client orig_client host hostname rhost name domain realm server ptr lhost "
 		"relay_host mx"},
