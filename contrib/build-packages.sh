@@ -7,21 +7,21 @@
 build_packages_apt=(
 	meson ninja-build pkg-config gcc libc6-dev
 	libev-dev libc-ares-dev libmaxminddb-dev libconfig-dev libsystemd-dev
-	zlib1g-dev liblzma-dev libzstd-dev libmd-dev libcurl4-openssl-dev libxxhash-dev
+	zlib1g-dev liblzma-dev libzstd-dev libmd-dev libcurl4-openssl-dev libxxhash-dev libpcre2-dev
 	libsqlite3-dev libpq-dev libmariadb-dev
 )
 # shellcheck disable=SC2034
 build_packages_dnf=(
 	meson ninja-build pkgconf-pkg-config gcc glibc-devel
 	libev-devel c-ares-devel libmaxminddb-devel libconfig-devel systemd-devel
-	zlib-devel xz-devel libzstd-devel libmd-devel libcurl-devel xxhash-devel
+	zlib-devel xz-devel libzstd-devel libmd-devel libcurl-devel xxhash-devel pcre2-devel
 	sqlite-devel libpq-devel mariadb-connector-c-devel
 )
 # shellcheck disable=SC2034
 build_packages_pacman=(
 	meson ninja pkgconf gcc
 	libev c-ares libmaxminddb libconfig systemd-libs
-	zlib xz zstd libmd curl xxhash
+	zlib xz zstd libmd curl xxhash pcre2
 	sqlite postgresql-libs mariadb-libs
 )
 

@@ -3,6 +3,7 @@
 #include "base/compress.h"
 #include "base/file.h"
 #include "daemon/command.h"
+#include "daemon/config-rules.h"
 #include "daemon/log.h"
 #include "daemon/meter.h"
 #include "daemon/output.h"
@@ -16,7 +17,7 @@
 #define BLOCK ((size_t)256 << 10)
 #define KEY_MIN 16
 
-enum { OPTION_INPUT, OPTION_OUTPUT, OPTION_KEY, OPTION_KEEP_PREFIXES };
+enum { OPTION_INPUT, OPTION_OUTPUT, OPTION_KEY, OPTION_KEEP_PREFIXES, OPTION_RULES };
 
 static const CommandOption options[] = {
 	[OPTION_INPUT] = {"input", 'i', "FILE", "read FILE instead of stdin; it may be compressed"},
@@ -26,11 +27,13 @@ static const CommandOption options[] = {
 		"the same values get the same stand-ins in each run with this secret"},
 	[OPTION_KEEP_PREFIXES] = {"keep-prefixes", 0, NULL,
 		"addresses of one network stay in one network"},
+	[OPTION_RULES] = {"rules", 0, "FILE", "what else to replace, and what to keep"},
 	{0},
 };
 
 typedef struct Work {
 	const char *input_name;
+	Rules *rules; /* NULL: none */
 	Anonymizer *anonymizer;
 	Reader *reader;
 	OutputFile *output; /* NULL: stdout */
@@ -226,6 +229,38 @@ static int take_all(Work *work, const char *output_name)
 
 /* ---- the command ------------------------------------------------------------------------------- */
 
+/* 0 or an exit status. */
+static int read_rules(Work *work, const char *path, AnonymizerOptions *settings)
+{
+	_cleanup_strbuf_ StrBuf mistakes = STRBUF_INIT;
+	int r;
+
+	if (!path)
+		return 0;
+	r = config_rules_load(path, &work->rules, &mistakes);
+	if (r) {
+		command_log_mistakes(&mistakes);
+		return r == -EINVAL ? EXIT_CONFIG : EXIT_FAILED;
+	}
+	rules_apply(work->rules, settings);
+	return 0;
+}
+
+/* A pattern that never found anything may have a mistake, and what it was to replace is there still. */
+static void tell_rules(const Rules *rules)
+{
+	RuleCount count = {0};
+
+	for (size_t i = 0; rules && rules_count(rules, i, &count); i++) {
+		if (count.gave_up)
+			log_warning("rule %s: the pattern was too slow %" PRIu64
+				    " times; the %s were replaced as a whole",
+				count.name, count.gave_up, count.keeps ? "words" : "messages");
+		else if (!count.found && !count.keeps)
+			log_warning("rule %s: found nothing", count.name);
+	}
+}
+
 static int anonymize_with(Work *work, const CommandInvocation *invocation)
 {
 	const char *output = invocation->option[OPTION_OUTPUT].value;
@@ -240,7 +275,9 @@ static int anonymize_with(Work *work, const CommandInvocation *invocation)
 	r = key ? read_key(key, &settings.key) : hash_key_random(&settings.key);
 	if (r)
 		return r < 0 ? fail("getrandom", r) : r;
-	r = open_input(work, invocation->option[OPTION_INPUT].value, &input);
+	r = read_rules(work, invocation->option[OPTION_RULES].value, &settings);
+	if (!r)
+		r = open_input(work, invocation->option[OPTION_INPUT].value, &input);
 	if (!r)
 		r = open_output(work, output, &input);
 	if (r)
@@ -259,6 +296,7 @@ static int anonymize_with(Work *work, const CommandInvocation *invocation)
 		if (r < 0)
 			return fail(output, r);
 	}
+	tell_rules(work->rules);
 	cut = anonymizer_cut_count(work->anonymizer);
 	if (cut)
 		log_warning("%s: %" PRIu64
@@ -274,6 +312,7 @@ static int anonymize(const CommandInvocation *invocation)
 
 	output_free(work.output);
 	anonymizer_free(work.anonymizer);
+	rules_free(work.rules);
 	reader_free(work.reader);
 	strbuf_done(&work.out);
 	free(work.buffer);

@@ -7,7 +7,6 @@
 
 #include "base/number.h"
 #include "base/utf8.h"
-#include "daemon/config-option.h"
 
 #define DEPTH_MAX 16
 #define NAMES_MAX 1000
@@ -56,6 +55,7 @@ typedef struct Scanner {
 		size_t out_at; /* where it starts in out */
 	} setting;
 	bool hopeless;
+	bool (*is_group)(const char *name);
 	ConfigMistakes *mistakes;
 	StrBuf *out;
 } Scanner;
@@ -413,7 +413,7 @@ static void open_bracket(Scanner *s, char open)
 	if (s->depth == 1 && !s->setting.broken) {
 		_cleanup_free_ char *name = span_dup(s->setting.name);
 
-		if (name && config_group_find(name, NULL))
+		if (name && s->is_group(name))
 			close_forgotten_group(s);
 	}
 	push_bracket(s, open, s->setting.name);
@@ -524,12 +524,14 @@ static bool is_text(Scanner *s, Span text)
 	return true;
 }
 
-int config_scan(Span text, ConfigMistakes *mistakes, StrBuf *ret_text)
+int config_scan(
+	Span text, bool (*is_group)(const char *name), ConfigMistakes *mistakes, StrBuf *ret_text)
 {
 	_cleanup_free_ Scanner *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
+	s->is_group = is_group;
 	s->mistakes = mistakes;
 	s->out = ret_text;
 	s->line = 1;

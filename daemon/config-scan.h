@@ -18,5 +18,9 @@
 
 enum { CONFIG_SCAN_HOPELESS = 1 };
 
-/* 0; CONFIG_SCAN_HOPELESS when parsing on would only confuse (mistakes says why); -ENOMEM. */
-int config_scan(Span text, ConfigMistakes *mistakes, StrBuf *ret_text);
+/*
+ * is_group: whether a group of that name is there at the top. 0; CONFIG_SCAN_HOPELESS when parsing on would only confuse (mistakes says why);
+ * -ENOMEM.
+ */
+int config_scan(
+	Span text, bool (*is_group)(const char *name), ConfigMistakes *mistakes, StrBuf *ret_text);

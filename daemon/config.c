@@ -422,6 +422,11 @@ static int fail(const char *path, int r, StrBuf *ret_errors)
 	return r;
 }
 
+static bool is_group(const char *name)
+{
+	return config_group_find(name, NULL);
+}
+
 /* Where there are mistakes (-EINVAL), the configuration is what is right. */
 static int load(const char *path, Config **ret_config, StrBuf *ret_errors)
 {
@@ -443,7 +448,7 @@ static int load(const char *path, Config **ret_config, StrBuf *ret_errors)
 			return fail(file, -ENOMEM, ret_errors);
 	}
 	reader.config = config;
-	r = config_scan((Span){strbuf_text(&raw), raw.len}, &reader.mistakes, &scanned);
+	r = config_scan((Span){strbuf_text(&raw), raw.len}, is_group, &reader.mistakes, &scanned);
 	if (!r)
 		read_tree(&reader, &raw, &scanned);
 	if (r >= 0)

@@ -31,6 +31,7 @@ declare -A foreign=(
 	[systemd/sd-journal.h]='daemon/log.c lib/source/journal.c'
 	[ares.h]='lib/enrich/rdns*.c'
 	[ares_dns.h]='lib/enrich/rdns*.c'
+	[pcre2.h]='lib/anonymize/pattern.c'
 	[maxminddb.h]='lib/enrich/geodb*.c'
 	[xxhash.h]='lib/base/digest.c'
 	[zlib.h]='lib/base/compress.c'
@@ -45,7 +46,7 @@ declare -A foreign=(
 	[mysql/mysql.h]='lib/store/sink-mysql.c'
 )
 # the headers with more than one user
-declare -A foreign_uses=([curl/curl.h]=2 [systemd/sd-daemon.h]=2 [systemd/sd-journal.h]=2)
+declare -A foreign_uses=([libconfig.h]=2 [curl/curl.h]=2 [systemd/sd-daemon.h]=2 [systemd/sd-journal.h]=2)
 
 # what the C library and the kernel offer
 standard='^(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fenv|fnmatch|getopt|glob|grp|ifaddrs|inttypes|langinfo|libgen|limits'

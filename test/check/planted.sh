@@ -61,7 +61,7 @@ plant "ev.h outside the loop" "$misplaced" daemon/planted.c '#include <ev.h>\n'
 plant "a foreign header in a header" "$misplaced" lib/enrich/geodb.h '#include <maxminddb.h>\n'
 plant "a foreign header in one file" 'each foreign header is in one file' lib/enrich/rdns-planted-1.c '#include <ares.h>\n'
 plant "and in a second one" 'each foreign header is in one file' lib/enrich/rdns-planted-2.c '#include <ares.h>\n'
-plant "a library that nobody agreed on" 'no header that this check does not know' lib/base/planted-4.c '#include <pcre2.h>\n'
+plant "a library that nobody agreed on" 'no header that this check does not know' lib/base/planted-4.c '#include <re2.h>\n'
 plant "a module without a place" 'every module has its place in the order' lib/misc/planted.c 'int planted;\n'
 names[-1]=lib/misc
 plant "a stranger at the top" 'only the agreed entries stand at the top' planted.txt 'x\n'

@@ -8,6 +8,7 @@
 #include "fuzz.h"
 
 #include "base/number.h"
+#include "daemon/config-option.h"
 #include "daemon/config-scan.h"
 #include "daemon/config.h"
 
@@ -36,6 +37,11 @@ static void check_errors(const StrBuf *errors, const char *path)
 	}
 }
 
+static bool is_group(const char *name)
+{
+	return config_group_find(name, NULL);
+}
+
 /* libconfig takes @include at the start of a line; its texts hold no line ends after the scan. */
 static void check_no_include(Span text)
 {
@@ -44,7 +50,7 @@ static void check_no_include(Span text)
 	const char *p;
 
 	HOLDS(mistakes);
-	if (!config_scan(text, mistakes, &scanned)) {
+	if (!config_scan(text, is_group, mistakes, &scanned)) {
 		bool quoted = false;
 
 		for (p = strbuf_text(&scanned); *p; p++) {

@@ -17,6 +17,7 @@ expected() {
 		644 share/doc/maillogsentinel/NEWS
 		644 share/doc/maillogsentinel/maillogsentinel.conf
 		644 share/fish/vendor_completions.d/maillogsentinel.fish
+		644 share/man/man5/maillogsentinel-rules.5
 		644 share/man/man5/maillogsentinel.conf.5
 		644 share/man/man7/maillogsentinel-anonymize.7
 		644 share/man/man7/maillogsentinel-messages.7

@@ -57,6 +57,7 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/share/doc/maillogsentinel/copyright
 		/usr/share/doc/maillogsentinel/maillogsentinel.conf.gz
 		/usr/share/fish/vendor_completions.d/maillogsentinel.fish
+		/usr/share/man/man5/maillogsentinel-rules.5.gz
 		/usr/share/man/man5/maillogsentinel.conf.5.gz
 		/usr/share/man/man7/maillogsentinel-anonymize.7.gz
 		/usr/share/man/man7/maillogsentinel-messages.7.gz

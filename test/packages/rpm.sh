@@ -39,6 +39,7 @@ expected() {
 		/usr/share/doc/maillogsentinel/maillogsentinel.conf
 		/usr/share/fish/vendor_completions.d/maillogsentinel.fish
 		/usr/share/licenses/maillogsentinel-2.0.0/COPYING
+		/usr/share/man/man5/maillogsentinel-rules.5
 		/usr/share/man/man5/maillogsentinel.conf.5
 		/usr/share/man/man7/maillogsentinel-anonymize.7
 		/usr/share/man/man7/maillogsentinel-messages.7
