@@ -30,7 +30,7 @@ fi
 
 text="shellcheck has nothing to say"
 if command -v shellcheck >/dev/null; then
-	tap_none "$text" "$([ ${#scripts[@]} -eq 0 ] || shellcheck -x -f gcc "${scripts[@]}" 2>&1)"
+	tap_none "$text" "$([ ${#scripts[@]} -eq 0 ] || printf '%s\0' "${scripts[@]}" | xargs -0 -n 8 -P "$(nproc)" shellcheck -x -f gcc 2>&1)"
 else
 	tap_skip "$text" "no shellcheck"
 fi
