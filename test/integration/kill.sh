@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=240 alone
+# run: timeout=480
 # kill -9 at random moments of an extract over 200,000 lines: after the last start the CSV is byte for
 # byte that of an undisturbed run. The sanitizers' build and a resolver that refuses (so every name is asked for and
 # fails at once) make it slow enough to be hit between commits.

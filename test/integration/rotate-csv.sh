@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run: timeout=240 alone packages=logrotate
+# run: timeout=300 packages=logrotate
 # The CSV is rotated while `run` writes it under load and is killed: renamed in several ways, by logrotate with the rule in contrib,
 # and compressed later. A reader reads beside it, and is killed too. Each line of the log is in the CSVs once and was read once,
 # in order. Then another program copies and cuts the CSV: what that loses is said, and nothing is doubled.
