@@ -391,6 +391,9 @@ static void append_host_name(const StandIns *standins, const HostName *host, Str
 	if (start || kept || host->label_count < 2) {
 		append_name(standins, SPAN_LITERAL("host-"), name, sb);
 		if (spells) {
+			/* backwards it may be anybody's who has it at the other end */
+			if (addr.bytes[0] == 127 || !addr.bytes[0])
+				addr.bytes[0] ^= 0x80;
 			standin_of_address(standins, &addr, &addr);
 			append_spelled(&addr, '-', sb);
 		}

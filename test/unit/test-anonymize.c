@@ -27,6 +27,7 @@ static const struct {
 	{SMTPD "connect from unknown[203.0.113.66]", "connect from unknown[2"},
 	{SMTPD "connect from connect[203.0.113.66]", "connect from host-"},
 	{SMTPD "connect from localhost[127.0.0.1]", "connect from localhost[127.0.0.1]"},
+	{SMTPD "connect from 127-113-0-203.QQ.example[203.0.113.127]", "connect from host-"},
 	{SMTPD "connect from unknown[::1]", "connect from unknown[::1]"},
 	{SMTPD "connect from unknown[10.1.2.3]", "connect from unknown[10."},
 	{SMTPD "connect from unknown[::ffff:203.0.113.66]", "connect from unknown[::ffff:2"},
@@ -106,8 +107,8 @@ static Anonymizer *make(HashKey with, bool keep_prefixes)
 static bool has_secret(const char *text)
 {
 	static const char *const secrets[] = {"QQ", "WW", "EE", "203.0.113", "203-0-113",
-		"113.0.203", "203 0 113", "mx1", "cb007142", "3405803842", "MjAz", "4F66E0A1",
-		"PDEyMy40", "password 1234"};
+		"113.0.203", "127-113", "203 0 113", "mx1", "cb007142", "3405803842", "MjAz",
+		"4F66E0A1", "PDEyMy40", "password 1234"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
 		if (strstr(text, secrets[i]))
