@@ -196,8 +196,18 @@ int old_record_find(const OldConfig *old, const Config *config, bool certain, Ol
 /* In the files of the log; the journal has no bytes. */
 static int find_place(OldRecord *record, Why *ret_why)
 {
+	Found state = FOUND_NOTHING;
+	int r = 0;
+
 	old_place_done(&record->place);
-	if (record->journal || !record->old_state_path || !record->offset)
+	/* An extraction that was waited for has moved it. */
+	if (record->old_state_path)
+		r = look_at_state(record, record->old_state_path, &state);
+	if (r) {
+		why_set(ret_why, "%s: %s", record->old_state_path, strerror(-r));
+		return r;
+	}
+	if (record->journal || state != FOUND_OLD || !record->offset)
 		return 0;
 	return old_place_find(record->config->paths.mail_log[0], record->offset, record->written_us,
 		&record->place, ret_why);
