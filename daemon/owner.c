@@ -83,7 +83,7 @@ static int fail(const char *state_dir, const struct stat *st, int error, Why *re
 
 int owner_become(const char *state_dir, Why *ret_why)
 {
-	Identity identity;
+	Identity identity = {.count = 0};
 	struct stat st;
 	int r;
 
@@ -99,7 +99,7 @@ int owner_become_user(const char *name)
 {
 	_cleanup_free_ char *buffer = malloc(ENTRY_MAX);
 	struct passwd user, *found = NULL;
-	Identity identity;
+	Identity identity = {.count = 0};
 	int r;
 
 	if (!buffer)
@@ -111,7 +111,7 @@ int owner_become_user(const char *name)
 
 int seat_take(const char *state_dir, Seat *ret_seat, Why *ret_why)
 {
-	Identity identity;
+	Identity identity = {.count = 0};
 	struct stat st;
 	int r;
 
