@@ -165,7 +165,8 @@ int output_write(const char *path, Span bytes)
 	_cleanup_(output_freep) OutputFile *output = NULL;
 	int r = output_open(path, &output);
 
-	if (!r)
-		r = file_write_full(output->fd, bytes.data, bytes.len);
+	if (r || !output)
+		return r;
+	r = file_write_full(output->fd, bytes.data, bytes.len);
 	return r ? r : output_finish(output);
 }

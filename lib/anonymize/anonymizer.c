@@ -248,7 +248,7 @@ static void append_message(Anonymizer *a, Span tag, Span message, unsigned progr
 	request.slot_count = slots.count;
 	scan_text(&scanner, &request, sb);
 	if (slots.has_needle && !strbuf_error(sb))
-		slots_check(&slots, tag, (Span){sb->data + before, sb->len - before});
+		slots_check(&slots, tag, sb->data + before, sb->len - before);
 }
 
 static void append_line(Anonymizer *a, Span line, StrBuf *sb)

@@ -99,8 +99,11 @@ static void add_login(Slots *slots, const Vocabulary *vocabulary, Span message)
 		add(slots, message, method, STANDIN_METHOD);
 	}
 	if (event->kind != EVENT_SUCCESS) {
-		end = method.data ? method.data + method.len
-				  : find_first(message, sasl) + sasl.len - 1;
+		end = method.data ? method.data + method.len : find_first(message, sasl);
+		if (!end)
+			return;
+		if (!method.data)
+			end += sasl.len - 1;
 		words = event->kind == EVENT_ABORTED ? aborted_words : failed_words;
 		if (span_starts_with(
 			    (Span){end, (size_t)(message.data + message.len - end)}, words.data))
@@ -108,7 +111,8 @@ static void add_login(Slots *slots, const Vocabulary *vocabulary, Span message)
 	}
 	if (event->method.data && event->kind == EVENT_OUTAGE)
 		keep_outage(slots, message, event->reason);
-	else if (event->method.data && is_challenge(vocabulary, event->reason))
+	else if (event->method.data && event->reason.data &&
+		 is_challenge(vocabulary, event->reason))
 		add(slots, message, event->reason, STANDIN_CHALLENGE);
 	if (!event->user.data)
 		return;
@@ -213,7 +217,7 @@ void slots_find_postfix(Slots *slots, const Vocabulary *vocabulary, Span tag, Sp
 	n = queue_id_length(vocabulary, inner, slots->event.kind == EVENT_SUCCESS);
 	if (n)
 		add(slots, message, (Span){inner.data, n}, STANDIN_QUEUE_ID);
-	if (slots->event.kind != EVENT_OTHER)
+	if (slots->has_needle && slots->event.kind != EVENT_OTHER)
 		add_login(slots, vocabulary, message);
 	if (tag.len >= cleanup.len &&
 		!memcmp(tag.data + tag.len - cleanup.len, cleanup.data, cleanup.len))
@@ -246,21 +250,21 @@ int slots_add_found(Slots *slots, const AnonymizerOptions *options, Span message
 	return MIN(n, 0);
 }
 
-void slots_check(const Slots *slots, Span tag, Span message)
+void slots_check(const Slots *slots, Span tag, char *message, size_t len)
 {
 	static const Span needles[] = {SPAN_LITERAL(": SASL "), SPAN_LITERAL(", sasl_method=")};
 	AuthEvent event;
 
 	if (slots->event.kind != EVENT_OTHER)
 		return;
-	postfix_parse_message(tag, message, &event);
+	postfix_parse_message(tag, (Span){message, len}, &event);
 	if (event.kind == EVENT_OTHER)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(needles); i++) {
-		const char *at = find_first(message, needles[i]);
+		const char *at = find_first((Span){message, len}, needles[i]);
 
 		/* the blank */
 		if (at)
-			((char *)(uintptr_t)at)[1] = '_';
+			message[at - message + 1] = '_';
 	}
 }

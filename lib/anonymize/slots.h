@@ -36,4 +36,4 @@ int slots_add_found(Slots *slots, const AnonymizerOptions *options, Span message
  * What the message has become must say nothing of a login that it did not say before: a name with a sign that no name has is none, and
  * the stand-in of that sign would make it one. What it says is changed by one byte then.
  */
-void slots_check(const Slots *slots, Span tag, Span message);
+void slots_check(const Slots *slots, Span tag, char *message, size_t len);

@@ -365,7 +365,7 @@ static bool append_arpa(const StandIns *standins, const HostName *host, StrBuf *
 
 static void append_host_name(const StandIns *standins, const HostName *host, StrBuf *sb)
 {
-	Span name = {host->text, host->len}, domain = name;
+	Span name = {host->text, host->len}, domain;
 	size_t kept = 0, spelled_end = 0, start;
 	IpAddr addr;
 	bool spells;

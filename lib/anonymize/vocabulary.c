@@ -37,7 +37,8 @@ static size_t hash_word(const char *word, size_t len)
 	return (first ^ last) >> 40 & (SLOTS - 1);
 }
 
-static VocabularyWord *find_slot(const Vocabulary *v, const char *word, size_t len)
+/* Where the word is, or would be. */
+static size_t find_slot(const Vocabulary *v, const char *word, size_t len)
 {
 	size_t at = hash_word(word, len);
 
@@ -45,7 +46,7 @@ static VocabularyWord *find_slot(const Vocabulary *v, const char *word, size_t l
 		const VocabularyWord *slot = &v->slots[at];
 
 		if (!slot->len || (slot->len == len && !memcmp(v->text + slot->at, word, len)))
-			return (VocabularyWord *)(uintptr_t)slot;
+			return at;
 	}
 }
 
@@ -55,7 +56,7 @@ const VocabularyWord *vocabulary_find(const Vocabulary *vocabulary, const char *
 
 	if (!len || len > UINT8_MAX)
 		return &unknown;
-	slot = find_slot(vocabulary, word, len);
+	slot = &vocabulary->slots[find_slot(vocabulary, word, len)];
 	return slot->len ? slot : &unknown;
 }
 
@@ -66,7 +67,7 @@ static void add_words(Vocabulary *v, const WordList *list)
 
 	while (*p) {
 		size_t len = strcspn(p, " ");
-		VocabularyWord *slot = find_slot(v, p, len);
+		VocabularyWord *slot = &v->slots[find_slot(v, p, len)];
 
 		if (!slot->len) {
 			memcpy(v->text + v->len, p, len);
@@ -90,7 +91,7 @@ int vocabulary_new(Vocabulary **ret_vocabulary)
 		return -ENOMEM;
 	for (const WordList *list = words_lists; list->words; list++)
 		size += strlen(list->words);
-	v->text = malloc(size);
+	v->text = malloc(size + 1);
 	if (!v->text)
 		return -ENOMEM;
 	for (const WordList *list = words_lists; list->words; list++)
