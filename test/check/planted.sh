@@ -105,8 +105,8 @@ if [ -x "$MLS_PROGRAM_RELEASE" ]; then
 	names[-1]="$file: --planted"
 	change "a column by another name" "the manual has the CSV's columns" $file \
 		's/^\.It Va aso$/.It Va as_org/' "'aso' is missing"
-	change "a stale name in the text" 'the manuals name no column or option of the configuration' $file \
-		's/^\.Va csv_filename/.Va csv_name/' csv_name
+	plant "a stale name in the text" 'the manuals name no column or option of the configuration' $file '.Va csv_name\n'
+	names[-1]="$file: csv_name"
 	file=daemon/maillogsentinel.conf.5
 	plant "an option that only the other manual has" 'the manuals name no option that is none' $file '.Fl P\n'
 	names[-1]="$file: -P"
