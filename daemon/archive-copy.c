@@ -84,8 +84,9 @@ static int put_end(Output *output)
 	return r ? r : flush(output);
 }
 
-/* NAME, or NAME.gz where it is packed. 0 or -errno. */
-static int open_output(const ArchiveCopy *copy, Belonging *file, Span start, Output *ret_output)
+/* NAME, or NAME.gz where it is packed; again: in the place of what was begun, since the file has changed. 0 or -errno. */
+static int open_output(
+	const ArchiveCopy *copy, Belonging *file, Span start, bool again, Output *ret_output)
 {
 	_cleanup_strbuf_ StrBuf name = STRBUF_INIT;
 	_cleanup_(output_done) Output output = {.fd = -1, .packed = STRBUF_INIT};
@@ -95,8 +96,8 @@ static int open_output(const ArchiveCopy *copy, Belonging *file, Span start, Out
 	strbuf_appendf(&name, "%s%s", file->name, file->packed ? ".gz" : "");
 	if (strbuf_error(&name))
 		return strbuf_error(&name);
-	/* One that was begun, and whose file has changed. */
-	if (unlinkat(copy->fd, name.data, 0) < 0 && errno != ENOENT)
+	/* Never otherwise: it would be another file's copy. */
+	if (again && unlinkat(copy->fd, name.data, 0) < 0 && errno != ENOENT)
 		return -errno;
 	output.fd = openat(
 		copy->fd, name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -117,7 +118,8 @@ static bool is_same(const struct stat *a, const struct stat *b)
 }
 
 /* 0; -ESTALE when it has changed; -EINTR; another -errno, with *why. */
-static int copy_once(const ArchiveCopy *copy, Belonging *file, int from, char *block, Why *why)
+static int copy_once(
+	const ArchiveCopy *copy, Belonging *file, int from, char *block, bool again, Why *why)
 {
 	_cleanup_(output_done) Output output = {.fd = -1, .packed = STRBUF_INIT};
 	struct stat before, after;
@@ -131,7 +133,7 @@ static int copy_once(const ArchiveCopy *copy, Belonging *file, int from, char *b
 		n = file_pread_full(from, block, BLOCK_SIZE, at);
 		if (n < 0)
 			return fail(why, file->path, (int)n);
-		r = at ? 0 : open_output(copy, file, (Span){block, (size_t)n}, &output);
+		r = at ? 0 : open_output(copy, file, (Span){block, (size_t)n}, again, &output);
 		if (!r)
 			r = put(&output, (Span){block, (size_t)n});
 		if (r)
@@ -167,7 +169,7 @@ int archive_copy(const ArchiveCopy *copy, Belonging *file, Why *ret_why)
 
 		if (!block || from < 0)
 			return fail(ret_why, file->path, block ? -errno : -ENOMEM);
-		r = copy_once(copy, file, from, block, ret_why);
+		r = copy_once(copy, file, from, block, attempt > 0, ret_why);
 	}
 	return r;
 }

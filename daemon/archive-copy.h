@@ -10,7 +10,7 @@ typedef struct ArchiveCopy {
 	const Seat *seat;
 	int fd;            /* of the folder */
 	const char *where; /* for messages */
-	bool gzip;
+	bool gzip; /* what is not compressed yet becomes NAME.gz, a name that no other file has */
 	/* Bytes that were read; false: to be ended. */
 	bool (*progress)(void *userdata, size_t bytes);
 	void *userdata;

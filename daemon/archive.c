@@ -135,6 +135,19 @@ static int open_folder(const Archive *archive, const BelongingFolder *folder)
 		archive->folder.fd, folder->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Whether another file of its folder has the name that it would have when it is packed. */
+static bool is_packed_there(const Belongings *list, const Belonging *file)
+{
+	size_t len = strlen(file->name);
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->files[i].folder == file->folder &&
+			!strncmp(list->files[i].name, file->name, len) &&
+			!strcmp(list->files[i].name + len, ".gz"))
+			return true;
+	return false;
+}
+
 /* The files of one directory. 0 or -errno. */
 static int fill_folder(Copying *copying, Belongings *list, size_t number, Why *why)
 {
@@ -144,7 +157,6 @@ static int fill_folder(Copying *copying, Belongings *list, size_t number, Why *w
 	ArchiveCopy copy = {
 		.seat = archive->options->seat,
 		.where = archive->path,
-		.gzip = archive->options->gzip,
 		.progress = on_progress,
 		.userdata = copying,
 	};
@@ -156,10 +168,14 @@ static int fill_folder(Copying *copying, Belongings *list, size_t number, Why *w
 	if (fd < 0)
 		return fail(why, archive->path, -errno);
 	copy.fd = fd;
-	for (size_t i = 0; i < list->count && !r; i++)
-		if (list->files[i].folder == number)
-			r = interrupt_is_pending() ? -EINTR
-						   : archive_copy(&copy, &list->files[i], why);
+	for (size_t i = 0; i < list->count && !r; i++) {
+		Belonging *file = &list->files[i];
+
+		if (file->folder != number)
+			continue;
+		copy.gzip = archive->options->gzip && !is_packed_there(list, file);
+		r = interrupt_is_pending() ? -EINTR : archive_copy(&copy, file, why);
+	}
 	return r;
 }
 

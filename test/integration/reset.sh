@@ -98,6 +98,12 @@ mv "$CSV" "$CSV.1" && gzip "$CSV.1" && add b
 md5=$(md5sum <"$CSV.1.gz")
 run reset --yes --gzip
 tap_is "$(md5sum <"$(archive)/csv/maillogsentinel.csv.1.gz")" "$md5" "and leaves what is packed as it is"
+# a rotation that was killed while it packed
+fresh a
+mv "$CSV" "$CSV.1" && gzip -k "$CSV.1" && echo more | gzip >>"$CSV.1.gz"
+before=$(picture "$WORK/csv")
+run reset --yes --gzip
+tap_is "$? $(picture "$(archive)/csv" | cut -d' ' -f1,4)" "0 $(cut -d' ' -f1,4 <<<"$before")" "and has both of a file and a packed one of its name" || tap_note <"$WORK/err"
 
 # back again
 fresh a b
