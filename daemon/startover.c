@@ -187,14 +187,15 @@ static int confirm(const Run *run, const char *question)
 	return yes ? 0 : say_nothing_changed();
 }
 
-/* 0 or an exit status, said. */
-static int finish(const Run *run, Archive *archive, const Belongings *list, bool reset)
+/* resumed: some may have been removed by a run before. 0 or an exit status, said. */
+static int finish(
+	const Run *run, Archive *archive, const Belongings *list, bool reset, bool resumed)
 {
 	bool begun;
 	Why why = {""};
 	int r = archive_remove(archive, list, &begun, &why);
 
-	if (r < 0 && !begun) {
+	if (r < 0 && !begun && !resumed) {
 		log_error("%s", why.text);
 		r = archive_take_back(archive, &why);
 		if (!r)
@@ -230,7 +231,7 @@ static int resume(const Run *run, bool *ret_all)
 	*ret_all = !reset || !run->what->everything;
 	say("A %s was interrupted, with its archive in %s.", command, archive_path(archive));
 	r = confirm(run, "Bring it to its end");
-	return r ? r : finish(run, archive, &list, reset);
+	return r ? r : finish(run, archive, &list, reset, true);
 }
 
 static int say_plan(const Run *run, const Archive *archive, const Belongings *list)
@@ -291,7 +292,7 @@ static int start_over(Run *run)
 		log_error("%s", r == -EINTR ? "interrupted" : why.text);
 		return say_nothing_changed();
 	}
-	return finish(run, archive, &list, !run->what->everything);
+	return finish(run, archive, &list, !run->what->everything, false);
 }
 
 /* The exit status. */

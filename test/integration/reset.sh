@@ -267,6 +267,19 @@ tap_is "$? $(users)" "0 a b " "and all is read again"
 
 # ---- a run that was ended -------------------------------------------------------------------------
 
+# killed when all but the CSV was gone; then that can't be removed, either
+fresh a
+cp -p "$CSV" "$WORK/csv.before" && run reset --yes && A=$(archive)
+ln -s "$A" "$STATE/archive.pending" && cp -p "$WORK/csv.before" "$CSV"
+mount --bind "$CSV" "$CSV"
+run reset --yes
+tap_is "$? $(grep -c "Device or resource busy; $A has the copies, and a further 'reset' removes the rest" "$WORK/err") $(grep -c 'Nothing was changed' "$WORK/out") $(readlink "$STATE/archive.pending")" \
+	"1 1 0 $A" "what was begun is not said to be nothing when it can't go on" || tap_note <"$WORK/err"
+umount "$CSV"
+run reset --yes
+tap_is "$? $(left)" "0 " "and the next run brings it to its end"
+rm "$WORK/csv.before"
+
 fresh a b
 cp -a "$STATE" "$WORK/state.before" && run reset --yes && A=$(archive)
 ln -s "$A" "$STATE/archive.pending"
