@@ -2,6 +2,7 @@
 #include "daemon/output.h"
 
 #include "base/file.h"
+#include "base/number.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -61,14 +62,51 @@ static int open_beside(OutputFile *output)
 	return 0;
 }
 
+/*
+ * What is open already under such a name goes on where it stands: the file behind it is whoever's opened it, who may have written to it, and may go
+ * on to. A descriptor or -errno; *ret_is says whether it is such a name.
+ */
+static int open_descriptor(const char *path, bool *ret_is)
+{
+	static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+	static const char *const directories[] = {"/dev/fd/", "/proc/self/fd/"};
+	uint64_t number = UINT64_MAX;
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(path, names[i]))
+			number = i;
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		Span name = span_from_string(path);
+		size_t len = strlen(directories[i]);
+
+		if (span_starts_with(name, directories[i]))
+			(void)number_parse_u64(
+				(Span){name.data + len, name.len - len}, INT32_MAX, &number);
+	}
+	*ret_is = number != UINT64_MAX;
+	if (!*ret_is)
+		return -ENOENT;
+	fd = fcntl((int)number, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? -errno : fd;
+}
+
 int output_open(const char *path, OutputFile **ret_output)
 {
 	_cleanup_(output_freep) OutputFile *output = calloc(1, sizeof(*output));
 	struct stat st;
+	bool is_open;
 	int r;
 
 	if (!output)
 		return -ENOMEM;
+	output->fd = open_descriptor(path, &is_open);
+	if (is_open) {
+		r = MIN(output->fd, 0);
+		if (!r)
+			*ret_output = TAKE(output);
+		return r;
+	}
 	output->fd = -1;
 	output->target = realpath(path, NULL);
 	if (!output->target && errno != ENOENT)

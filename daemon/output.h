@@ -4,7 +4,7 @@
 /*
  * A file that somebody asked for on the command line, somewhere. It is there whole, or as it was: it is written without a name, or
  * under one of its own beside it where the file system can't, and then gets its name. It keeps the mode that it had; a new one gets
- * what the umask leaves. What is no regular file, such as a pipe, is written to as it is. No link is followed that somebody
+ * what the umask leaves. What is no regular file, such as a pipe, is written to as it is, and so is what is open already (/dev/stdout). No link is followed that somebody
  * else has left in a directory like /tmp: -EACCES.
  */
 

@@ -130,6 +130,14 @@ else
 fi
 ask --html /dev/stdout
 tap_is "$code: $(head -c 15 "$WORK/out")" "0: <!DOCTYPE html>" "to a file that is open"
+for name in /dev/stdout /dev/fd/1 /proc/self/fd/1; do
+	echo first >"$WORK/shared"
+	{ "$MLS_PROGRAM" -c "$WORK/conf" report --html $name; code=$?; echo last; } >>"$WORK/shared"
+	tap_is "$code $(head -n 1 "$WORK/shared") $(grep -c '<!DOCTYPE html>' "$WORK/shared") $(tail -n 1 "$WORK/shared")" "0 first 1 last" \
+		"which others write to as well ($name)"
+done
+"$MLS_PROGRAM" -c "$WORK/conf" report --html /dev/fd/77 2>"$WORK/errors"
+tap_is "$? $(cat "$WORK/errors")" "1 maillogsentinel: /dev/fd/77: Bad file descriptor" "to one that is not"
 "$MLS_PROGRAM" -c "$WORK/conf" report --html /dev/stdout | cat >"$WORK/piped"
 tap_true "to a pipe" cmp -s <(sed -E 's/[0-9]{2}:[0-9]{2}//' "$WORK/piped") <(sed -E 's/[0-9]{2}:[0-9]{2}//' "$WORK/out")
 ask --html /dev/full
