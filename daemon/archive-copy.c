@@ -15,23 +15,20 @@ static int fail(Why *why, const char *path, int error)
 	return error;
 }
 
-static int set_owner(const Seat *seat, int fd, const struct stat *st)
+static int set_owner(int fd, const struct stat *st)
 {
 	struct stat now;
-	int r;
 
 	if (fstat(fd, &now) < 0)
 		return -errno;
 	if (now.st_uid == st->st_uid && now.st_gid == st->st_gid)
 		return 0;
-	/* It is our own file, whoever may have chosen what goes into it. */
-	seat_rise(seat);
-	r = fchown(fd, st->st_uid, st->st_gid) < 0 ? -errno : 0;
-	seat_sit(seat);
+	if (!fchown(fd, st->st_uid, st->st_gid))
+		return 0;
 	/* Who is not root keeps what he can, as cp(1) does. */
-	if (r == -EPERM && !seat->switched && seat->uid)
-		return fchown(fd, (uid_t)-1, st->st_gid) < 0 && errno != EPERM ? -errno : 0;
-	return r;
+	if (errno != EPERM || !geteuid())
+		return -errno;
+	return fchown(fd, (uid_t)-1, st->st_gid) < 0 && errno != EPERM ? -errno : 0;
 }
 
 int archive_copy_attributes(const Seat *seat, int fd, const struct stat *st)
@@ -39,10 +36,14 @@ int archive_copy_attributes(const Seat *seat, int fd, const struct stat *st)
 	const struct timespec times[] = {st->st_atim, st->st_mtim};
 	int r = 0;
 
-	/* Before its owner is another: giving it away takes bits of the mode away, which we then may not set. */
-	if (futimens(fd, times) < 0 || fchmod(fd, st->st_mode & 07777) < 0)
-		return -errno;
-	r = set_owner(seat, fd, st);
+	/* It is our own, where nobody else can reach it yet. No program is among what is archived, whatever somebody has put there. */
+	seat_rise(seat);
+	if (futimens(fd, times) < 0 ||
+		fchmod(fd, st->st_mode & (S_ISDIR(st->st_mode) ? 07777 : 0777)) < 0)
+		r = -errno;
+	if (!r)
+		r = set_owner(fd, st);
+	seat_sit(seat);
 	return !r && fsync(fd) < 0 ? -errno : r;
 }
 
@@ -90,19 +91,22 @@ static int open_output(
 {
 	_cleanup_strbuf_ StrBuf name = STRBUF_INIT;
 	_cleanup_(output_done) Output output = {.fd = -1, .packed = STRBUF_INIT};
-	int r;
+	int r = 0;
 
 	file->packed = copy->gzip && !reader_recognises(start);
 	strbuf_appendf(&name, "%s%s", file->name, file->packed ? ".gz" : "");
 	if (strbuf_error(&name))
 		return strbuf_error(&name);
 	/* Never otherwise: it would be another file's copy. */
+	seat_rise(copy->seat);
 	if (again && unlinkat(copy->fd, name.data, 0) < 0 && errno != ENOENT)
-		return -errno;
-	output.fd = openat(
-		copy->fd, name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		r = -errno;
+	seat_sit(copy->seat);
+	if (r < 0)
+		return r;
+	output.fd = seat_openat(copy->seat, copy->fd, name.data, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (output.fd < 0)
-		return -errno;
+		return output.fd;
 	*ret_output = output;
 	output = (Output){.fd = -1};
 	if (!file->packed)

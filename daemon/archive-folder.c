@@ -173,23 +173,14 @@ static int empty(int fd_take, int depth)
 	return r;
 }
 
-/* What is in the folder, which is open as fd. 0 or -errno. */
-static int empty_folder(int fd)
-{
-	int again = openat(fd, ".", OPEN_DIRECTORY);
-
-	return again < 0 ? -errno : empty(again, 0);
-}
-
 /* Our folder, which is open as fd, and has that name in the directory. 0 or -errno. */
 static int remove_tree(const ArchiveFolder *folder, const char *name, int fd)
 {
-	int r = empty_folder(fd);
+	int again, r;
 
 	seat_rise(folder->seat);
-	/* It may be given to others by now. */
-	if (r < 0 && folder->seat->switched)
-		r = empty_folder(fd);
+	again = openat(fd, ".", OPEN_DIRECTORY);
+	r = again < 0 ? -errno : empty(again, 0);
 	if (!r && unlinkat(folder->parent_fd, name, AT_REMOVEDIR) < 0)
 		r = -errno;
 	seat_sit(folder->seat);
@@ -215,18 +206,22 @@ static bool is_part(const char *name)
 	       !strcmp(name + len - end, PART);
 }
 
+/* Who fills it: root, for others, so that the service's user can't put anything in the place of what is there. */
+static uid_t filler(const ArchiveFolder *folder)
+{
+	return folder->seat->switched ? 0 : folder->seat->uid;
+}
+
 /* One that nobody has locked was left by a run that was killed. It must be of who fills such a one. */
 static void remove_leftover(const ArchiveFolder *folder, const char *name)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd =
+		seat_openat(folder->seat, folder->parent_fd, name, O_RDONLY | O_DIRECTORY, 0);
 	struct stat st;
 	int r = 0;
 
-	seat_rise(folder->seat);
-	fd = openat(folder->parent_fd, name, OPEN_DIRECTORY | O_NOFOLLOW);
-	seat_sit(folder->seat);
 	if (fd < 0 || fstat(fd, &st) < 0 ||
-		(st.st_uid != folder->seat->uid && st.st_uid != folder->uid) ||
+		(st.st_uid != filler(folder) && st.st_uid != folder->uid) ||
 		flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return;
 	r = remove_tree(folder, name, fd);
@@ -267,7 +262,7 @@ int archive_folder_make(ArchiveFolder *folder, Why *ret_why)
 	if (!r) {
 		folder->fd = openat(folder->parent_fd, folder->part, OPEN_DIRECTORY | O_NOFOLLOW);
 		if (folder->fd < 0 || fchmod(folder->fd, 0700) < 0 ||
-			fchown(folder->fd, folder->seat->uid, folder->seat->gid) < 0)
+			fchown(folder->fd, filler(folder), getgid()) < 0)
 			r = -errno;
 		if (r < 0)
 			(void)unlinkat(folder->parent_fd, folder->part, AT_REMOVEDIR);

@@ -10,9 +10,9 @@
 
 typedef struct ArchiveFolder {
 	const Seat *seat;
-	char *directory; /* where it is made, without links */
-	int parent_fd, fd;
-	uid_t uid; /* whose it is in the end */
+	char *directory;   /* where it is made, without links */
+	int parent_fd, fd; /* root's, until it is given its owner */
+	uid_t uid;         /* whose it is in the end */
 	gid_t gid;
 	char name[ARCHIVE_FOLDER_NAME_MAX], part[ARCHIVE_FOLDER_NAME_MAX];
 	bool is_published;

@@ -97,12 +97,12 @@ bool archive_is_below(const Archive *archive, const char *path)
 static int write_contents(const Archive *archive, const Belongings *list, Why *why)
 {
 	_cleanup_strbuf_ StrBuf text = STRBUF_INIT;
-	_cleanup_close_ int fd = openat(archive->folder.fd, ARCHIVE_CONTENTS,
-		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_close_ int fd = seat_openat(archive->options->seat, archive->folder.fd,
+		ARCHIVE_CONTENTS, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	int r;
 
 	if (fd < 0)
-		return fail(why, archive->path, -errno);
+		return fail(why, archive->path, fd);
 	frame_begin(&text, FORMAT_NAME, FORMAT_VERSION);
 	strbuf_appendf(&text, "command %s\n", archive->options->command);
 	belongings_append(list, &text);
@@ -131,8 +131,8 @@ static bool on_progress(void *userdata, size_t bytes)
 
 static int open_folder(const Archive *archive, const BelongingFolder *folder)
 {
-	return openat(
-		archive->folder.fd, folder->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return seat_openat(archive->options->seat, archive->folder.fd, folder->name,
+		O_RDONLY | O_DIRECTORY, 0);
 }
 
 /* Whether another file of its folder has the name that it would have when it is packed. */
@@ -162,11 +162,15 @@ static int fill_folder(Copying *copying, Belongings *list, size_t number, Why *w
 	};
 	int r = 0;
 
+	seat_rise(copy.seat);
 	if (mkdirat(archive->folder.fd, folder->name, 0700) < 0)
-		return fail(why, archive->path, -errno);
+		r = -errno;
+	seat_sit(copy.seat);
+	if (r < 0)
+		return fail(why, archive->path, r);
 	fd = open_folder(archive, folder);
 	if (fd < 0)
-		return fail(why, archive->path, -errno);
+		return fail(why, archive->path, fd);
 	copy.fd = fd;
 	for (size_t i = 0; i < list->count && !r; i++) {
 		Belonging *file = &list->files[i];
@@ -179,7 +183,7 @@ static int fill_folder(Copying *copying, Belongings *list, size_t number, Why *w
 	return r;
 }
 
-/* The folders become as the directories are. When all else is in them: they may be given away by that. 0 or -errno. */
+/* The folders become as the directories are. 0 or -errno. */
 static int finish_folders(const Archive *archive, const Belongings *list, Why *why)
 {
 	for (size_t i = 0; i < list->folder_count; i++) {
@@ -189,7 +193,7 @@ static int finish_folders(const Archive *archive, const Belongings *list, Why *w
 		int r;
 
 		if (fd < 0)
-			return fail(why, archive->path, -errno);
+			return fail(why, archive->path, fd);
 		if (stat(folder->source, &st) < 0)
 			return fail(why, folder->source, -errno);
 		r = archive_copy_attributes(archive->options->seat, fd, &st);

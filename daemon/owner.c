@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/owner.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -146,4 +147,16 @@ void seat_rise(const Seat *seat)
 void seat_sit(const Seat *seat)
 {
 	act_as(seat, seat->uid);
+}
+
+int seat_openat(const Seat *seat, int dir, const char *name, int flags, mode_t mode)
+{
+	int fd;
+
+	seat_rise(seat);
+	fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		fd = -errno;
+	seat_sit(seat);
+	return fd;
 }

@@ -9,6 +9,8 @@
 
 #include "base/base.h"
 
+#include <sys/stat.h>
+
 #define OWNER_SERVICE "maillogsentinel" /* the user of the service, and the name of its group */
 #define OWNER_NOBODY 65534u             /* who owns nothing, where the kernel says so */
 
@@ -45,3 +47,6 @@ int seat_take(const char *state_dir, Seat *ret_seat, Why *ret_why);
 /* As root for a while, and as the owner again. There is no way on where that fails: the program ends. */
 void seat_rise(const Seat *seat);
 void seat_sit(const Seat *seat);
+
+/* openat(2) as root, with O_CLOEXEC and O_NOFOLLOW. A descriptor or -errno. */
+int seat_openat(const Seat *seat, int dir, const char *name, int flags, mode_t mode);

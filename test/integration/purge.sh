@@ -39,6 +39,7 @@ X2
 	stop
 	run sql-export && run sql-import
 }
+is_filling() { compgen -G "$WORK/public/*.part/log/app.log.1.gz" >/dev/null; }
 picture() { (cd "$1" && find . ! -name '*lock' \( -type f -o -type d \) -printf '%P %y %m %U\n' | sort); } # DIR
 archive() { find "$BACKUPS" -mindepth 1 -maxdepth 1 -name 'maillogsentinel-backup-*' | sort | tail -n 1; }
 
@@ -126,6 +127,22 @@ chown 0 "$WORK/csv" && chmod 755 "$WORK/csv"
 run purge --yes
 tap_is "$? $(grep -c "csv: Permission denied" "$WORK/err") $(tail -n 1 "$WORK/out") $(find "$BACKUPS" -name '*.part' -o -name '*.csv' | wc -l)" \
 	"1 1 Nothing was changed. 0" "what the owner may not remove is not begun with"
+
+# nor what he does while the folder is filled: what is given to others in there is not his to take
+fresh $OWNER:$OWNER
+mkdir -m 755 "$WORK/public" && chown 0 "$WORK/own/app.log" && chmod 4644 "$WORK/own/app.log"
+truncate -s 20G "$WORK/own/app.log.1"
+"$MLS_PROGRAM" -c "$WORK/conf" purge --yes --gzip --to "$WORK/public" >"$WORK/out" 2>"$WORK/err" &
+pid=$!
+tap_true "root fills the folder" wait_until 20 is_filling
+tap_is "$(stat -c '%u %a' "$WORK"/public/*.part "$WORK"/public/*.part/log "$WORK"/public/*.part/log/app.log.gz | tr '\n' ' ')" "0 700 0 700 0 644 " "which is root's alone"
+# shellcheck disable=SC2016
+setpriv --reuid $OWNER --regid $OWNER --clear-groups sh -c 'mv "$1"/public/*.part/log "$1/place/stolen"' - "$WORK" 2>/dev/null
+tap_is "$? $(cd "$WORK/place" && echo *)" "1 mls.prom networks.csv" "the service's user takes nothing out of it"
+kill "$pid"
+wait "$pid"
+tap_is "$? $(tail -n 1 "$WORK/out") $(ls -A "$WORK/public")" "143 Nothing was changed. " "SIGTERM ends it" || tap_note <"$WORK/err"
+rm "$WORK/own/app.log.1"
 
 # through sudo
 fresh $OWNER:$OWNER
