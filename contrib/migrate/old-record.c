@@ -77,7 +77,7 @@ static int look_at_csv(const char *path, Found *ret_found, int64_t *ret_written_
 	if (n < 0 || fstat(fd, &st) < 0)
 		return n < 0 ? (int)n : -errno;
 	*ret_written_us = st.st_mtim.tv_sec * USEC_PER_SEC;
-	if (old_rows_have_semicolons((Span){head, (size_t)n}))
+	if (old_rows_have_header((Span){head, (size_t)n}))
 		*ret_found = FOUND_OLD;
 	else if ((size_t)n >= csv_header().len &&
 		 !memcmp(head, csv_header().data, csv_header().len))
@@ -182,6 +182,7 @@ int old_record_find(const OldConfig *old, const Config *config, bool certain, Ol
 			record.csv_path, record.state_path);
 		return -EEXIST;
 	}
+	record.odd_csv = csv == FOUND_OTHER && !strcmp(record.csv_path, record.old_csv_path);
 	if (csv != FOUND_OLD && (csv != FOUND_OURS || !record.wanted))
 		free(TAKE(record.old_csv_path));
 	if (state != FOUND_OLD)
@@ -255,6 +256,11 @@ void old_record_describe(const OldRecord *record, StrBuf *sb)
 				" lines are no rows, and are kept aside, the first of them:\n%s",
 				record->old_csv_path, rows->bad, strbuf_text(&rows->named));
 	}
+	if (record->odd_csv)
+		strbuf_appendf(sb,
+			"%s: its first line is not that of a CSV of the Python version; it is put "
+			"aside, and no row of it is taken over\n",
+			record->csv_path);
 	if (record->place.path)
 		strbuf_appendf(sb, "%s: reading goes on at byte %" PRIu64 "\n", record->place.path,
 			record->place.mark.offset);

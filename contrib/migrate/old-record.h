@@ -15,6 +15,7 @@ typedef struct OldRecord {
 	const Config *config;
 	char *csv_path, *state_path;         /* this version's */
 	char *old_csv_path, *old_state_path; /* NULL: there is none */
+	bool odd_csv;                        /* what has the CSV's name is none that is known */
 	bool wanted;                         /* there is a record to take over */
 	bool journal;                        /* it was made of the journal */
 	uint64_t offset;

@@ -34,9 +34,25 @@ void old_rows_done(OldRows *rows)
 	*rows = OLD_ROWS_INIT;
 }
 
-bool old_rows_have_semicolons(Span head)
+/* What some editors of tables put at the beginning. */
+static Span skip_mark(Span head)
 {
-	return span_starts_with(head, "server;date;ip;user");
+	return span_starts_with(head, "\xef\xbb\xbf") ? (Span){head.data + 3, head.len - 3} : head;
+}
+
+/* This version's own. */
+static bool is_own_header(Span head)
+{
+	return head.len >= csv_header().len &&
+	       !memcmp(head.data, csv_header().data, csv_header().len);
+}
+
+bool old_rows_have_header(Span head)
+{
+	Span text = skip_mark(head);
+
+	return span_starts_with(text, "server;date;ip;user") ||
+	       (span_starts_with(text, "server,date,ip,user") && !is_own_header(head));
 }
 
 /* ---- fields --------------------------------------------------------------------------------- */
@@ -321,13 +337,13 @@ static int convert_lines(Conversion *c, FILE *from)
 	while (!r && (n = getline(&line, &size, from)) >= 0) {
 		Span text = {line, (size_t)n};
 
-		if (++number == 1 && span_starts_with(text, "server")) {
+		if (++number == 1 && span_starts_with(skip_mark(text), "server")) {
 			header = span_dup(text);
 			if (!header)
 				return -ENOMEM;
 			c->header = (Span){header, text.len};
-			c->delimiter = old_rows_have_semicolons(text) ? ';' : ',';
-			c->comma_form = c->delimiter == ',';
+			c->delimiter = span_starts_with(skip_mark(text), "server;") ? ';' : ',';
+			c->comma_form = is_own_header(text);
 		} else {
 			r = convert_line(c, text, number);
 		}

@@ -27,8 +27,8 @@ typedef struct OldRows {
 void old_rows_done(OldRows *rows);
 #define _cleanup_old_rows_ _cleanup_(old_rows_done)
 
-/* Whether the text is the beginning of such a CSV. With commas it looks as this version's own. */
-bool old_rows_have_semicolons(Span head);
+/* Whether the text is the beginning of such a CSV. One with commas and without CRs looks as this version's own: it is none. */
+bool old_rows_have_header(Span head);
 
 /*
  * Reads fd (-1: nothing) from its position on and writes the new CSV to to, and the lines that are no rows, as they are, to bad (-1: not

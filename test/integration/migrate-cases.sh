@@ -188,6 +188,28 @@ goes_on new "a CSV with commas"
 tap_true "keeps its rows byte for byte" cmp "$WORK/commas" <(head -n 4 $CSV)
 
 old_system
+sed -i 's/$/\r/' "$WORK/commas"
+sed -i "3s/,admin,/,'a\\\\x41,/" "$WORK/commas"
+cp "$WORK/commas" $CSV
+goes_on new "a CSV with commas as Python writes one"
+tap_is "$(head -n 4 $CSV | cut -d, -f4 | paste -sd' ')" "user contribute ''a\\x5cx41 user@example.com" "has its rows, and no escapes"
+
+for name in semicolons commas; do
+	old_system
+	[ $name = semicolons ] || cp "$WORK/commas" $CSV
+	sed -i $'1s/^/\xef\xbb\xbf/' $CSV
+	cp $CSV "$WORK/marked"
+	goes_on new "a CSV with a byte order mark, and $name"
+	tap_is "$(head -n 2 $CSV | cut -d, -f1,3,4 | paste -sd' ')" "server,ip,user $([ $name = commas ] && echo srv01 || echo mx1),81.30.107.24,contribute" "has its rows"
+done
+
+old_system
+printf 'host;when;who\n' >$CSV
+goes_on new "a CSV that nobody knows"
+says "is not taken, which is said" "$CSV: its first line is not that of a CSV of the Python version; it is put aside, and no row of it is taken over"
+tap_is "$(cat $ASIDE$CSV)" "host;when;who" "and is put aside"
+
+old_system
 sed -i 's/^csv_filename = .*/csv_filename = rows.csv/' $CONFIG
 CSV=$LOGS/rows.csv
 goes_on new "a name of the CSV that the Python version did not keep to"
