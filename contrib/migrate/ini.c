@@ -35,6 +35,16 @@ const IniEntry *ini_find(const Ini *ini, const char *section, const char *key)
 	return NULL;
 }
 
+/* Lower case, as keys are; heap memory. */
+static char *key_dup(Span name)
+{
+	char *key = span_dup(name);
+
+	for (char *p = key; p && *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return key;
+}
+
 static int add(Ini *ini, const char *section, Span key, Span value, unsigned line)
 {
 	IniEntry *entries = array_grow(ini->entries, ini->count, sizeof(*entries)), *entry;
@@ -43,12 +53,8 @@ static int add(Ini *ini, const char *section, Span key, Span value, unsigned lin
 		return -ENOMEM;
 	ini->entries = entries;
 	entry = &entries[ini->count++];
-	*entry = (IniEntry){strdup(section), span_dup(key), span_dup(value), line};
-	if (!entry->section || !entry->key || !entry->value)
-		return -ENOMEM;
-	for (char *p = entry->key; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return 0;
+	*entry = (IniEntry){strdup(section), key_dup(key), span_dup(value), line};
+	return entry->section && entry->key && entry->value ? 0 : -ENOMEM;
 }
 
 /* The value goes on: a line end, then what the line holds. 0 or -ENOMEM. */
@@ -67,48 +73,68 @@ static int go_on(IniEntry *entry, Span more)
 	return 0;
 }
 
-/* "%(name)s" and "%%", once: a value that is named is taken as it stands. 0 or -ENOMEM. */
-static int expand(Ini *ini, IniEntry *entry)
-{
-	_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
-	const char *p = entry->value, *end;
-	char *value;
+#define DEPTH_MAX 10 /* as there */
 
-	if (!strchr(p, '%'))
-		return 0;
-	for (; *p; p++) {
+/* "%(name)s", what that names in turn, and "%%". 0 or -ENOMEM. */
+static int append_expanded(
+	const Ini *ini, const char *section, const char *value, int depth, StrBuf *sb)
+{
+	const char *end;
+	int r = 0;
+
+	for (const char *p = value; *p && !r; p++) {
 		_cleanup_free_ char *name = NULL;
 		const IniEntry *other;
 
 		if (*p != '%') {
-			strbuf_append_char(&sb, *p);
+			strbuf_append_char(sb, *p);
 			continue;
 		}
-		if (p[1] == '%')
-			p++;
 		end = p[1] == '(' ? strstr(p, ")s") : NULL;
 		if (!end) {
-			strbuf_append_char(&sb, '%');
+			strbuf_append_char(sb, '%');
+			p += p[1] == '%';
 			continue;
 		}
-		name = span_dup((Span){p + 2, (size_t)(end - p - 2)});
+		name = key_dup((Span){p + 2, (size_t)(end - p - 2)});
 		if (!name)
 			return -ENOMEM;
-		other = ini_find(ini, entry->section, name);
+		other = ini_find(ini, section, name);
 		if (!other)
 			other = ini_find(ini, "DEFAULT", name);
-		if (other)
-			strbuf_append_string(&sb, other->value);
+		if (other && depth < DEPTH_MAX)
+			r = append_expanded(ini, section, other->value, depth + 1, sb);
 		else
-			strbuf_append(&sb, p, (size_t)(end + 2 - p));
+			strbuf_append(sb, p, (size_t)(end + 2 - p));
 		p = end + 1;
 	}
-	value = strbuf_take(&sb);
-	if (!value)
-		return strbuf_error(&sb) ? strbuf_error(&sb) : -ENOMEM;
-	free(entry->value);
-	entry->value = value;
-	return 0;
+	return r ? r : strbuf_error(sb);
+}
+
+/* All values, out of how they stand in the file. 0 or -ENOMEM. */
+static int expand(Ini *ini)
+{
+	char **values = calloc(ini->count + 1, sizeof(*values));
+	int r = values ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < ini->count && !r; i++) {
+		_cleanup_strbuf_ StrBuf sb = STRBUF_INIT;
+
+		strbuf_append_string(&sb, "");
+		r = append_expanded(ini, ini->entries[i].section, ini->entries[i].value, 0, &sb);
+		values[i] = r ? NULL : strbuf_take(&sb);
+		if (!r && !values[i])
+			r = -ENOMEM;
+	}
+	for (size_t i = 0; i < ini->count && values; i++) {
+		if (!r) {
+			free(ini->entries[i].value);
+			ini->entries[i].value = TAKE(values[i]);
+		}
+		free(values[i]);
+	}
+	free(values);
+	return r;
 }
 
 typedef struct Parser {
@@ -174,8 +200,8 @@ int ini_parse(Span text, Ini *ret_ini, StrBuf *notes)
 		p = stop ? stop + 1 : end;
 	}
 	free(parser.section);
-	for (size_t i = 0; i < ini.count && !r; i++)
-		r = expand(&ini, &ini.entries[i]);
+	if (!r)
+		r = expand(&ini);
 	if (r)
 		return r;
 	*ret_ini = ini;

@@ -144,6 +144,12 @@ says "but for the password" "[database] password: not taken: write it to a file 
 tap_none "which nobody sees" "$(grep -F secret <<<"$output"; grep -rF secret $CONFIG)"
 
 old_system
+sed -i 's/^subject_prefix = .*/subject_prefix = %(KIND)s 100%%(sort)s %(name)s\nkind = %(Sort)s %(loop)s\nsort = log\nloop = %(loop)s/' $CONFIG
+goes_on new "values that name others, which name others in turn, in any case"
+tap_is "$("$MLS_PROGRAM" check-config --dump 2>/dev/null | sed -nE 's/^\tsubject_prefix = (.*);/\1/p')" \
+	"\"log %(loop)s 100%(sort)s %(name)s\"" "are what they say, as far as they say anything"
+
+old_system
 mv $CONFIG $CONFIG.dpkg-old
 cp "$ROOT/packaging/maillogsentinel.conf" $CONFIG
 goes_on new "one that a package has put aside"
