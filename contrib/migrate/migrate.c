@@ -365,8 +365,11 @@ static int add_programs(const Migration *migration, Plan *plan)
 
 static int make_plan(Migration *migration, Plan *plan, Why *ret_why)
 {
-	int r = old_units_add(&migration->legacy, migration->dir, migration->systemd, plan);
+	/* First, since a crontab could start one that reads and writes what is taken over. */
+	int r = add_programs(migration, plan);
 
+	if (!r)
+		r = old_units_add(&migration->legacy, migration->dir, migration->systemd, plan);
 	if (!r && (migration->record.wanted || migration->ini_path)) {
 		r = add_directories(migration, plan, ret_why);
 		if (!r)
@@ -374,9 +377,7 @@ static int make_plan(Migration *migration, Plan *plan, Why *ret_why)
 	}
 	if (!r)
 		r = old_record_add(&migration->record, migration->dir, plan);
-	if (!r)
-		r = add_config(migration, plan);
-	return r ? r : add_programs(migration, plan);
+	return r ? r : add_config(migration, plan);
 }
 
 /* ---- what is said --------------------------------------------------------------------------- */

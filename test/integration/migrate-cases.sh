@@ -250,7 +250,7 @@ migrate --dry-run
 says "a crontab is named" "/var/spool/cron/crontabs/oldrun: line 2"
 
 old_system
-mkdir -p /srv/bin && printf '#!/bin/sh\nsleep 2\n' >/srv/bin/maillogsentinel.py
+mkdir -p /srv/bin && printf '#!/bin/sh\nsleep 2\nreadlink /usr/local/bin/maillogsentinel.py >/srv/seen\n' >/srv/bin/maillogsentinel.py
 cp "$(command -v bash)" /srv/bin/python3
 /srv/bin/python3 /srv/bin/maillogsentinel.py &
 begin=$EPOCHREALTIME
@@ -258,6 +258,7 @@ migrate --yes
 tap_is "$status" 0 "an extraction that is at work" || tap_note "$output"
 tap_true "is waited for" test "$(awk "BEGIN { print ($EPOCHREALTIME - $begin > 1) }")" -eq 1
 says "which is said" "wait until the Python version has ended"
+tap_is "$(cat /srv/seen)" "$(dirname "$MIGRATE")/maillogsentinel" "and none can be started meanwhile"
 
 old_system
 output=$(runuser -u nobody -- "$MIGRATE" --yes 2>&1)
