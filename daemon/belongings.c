@@ -116,11 +116,16 @@ static void note(Belongings *list, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static void note(Belongings *list, const char *fmt, ...)
 {
+	size_t before = list->notes.len;
 	va_list ap;
 
 	va_start(ap, fmt);
 	strbuf_vappendf(&list->notes, fmt, ap);
 	va_end(ap);
+	/* A name may have a line end in it; who prints it escapes the rest. */
+	for (size_t i = before; i < list->notes.len; i++)
+		if (list->notes.data[i] == '\n')
+			list->notes.data[i] = '?';
 	strbuf_append_char(&list->notes, '\n');
 }
 

@@ -140,6 +140,10 @@ mv "$WORK/own/app.log" "$WORK/real/secret" && ln -s ../real/secret "$WORK/own/ap
 # a log that is a link is refused by whoever writes it, and is none of ours
 run reset --yes
 tap_is "$? $(grep -c 'app.log: is no regular file; it stays' "$WORK/out") $(ls "$WORK/real")" "0 1 secret" "a log that is a link stays"
+fresh a
+mkdir -p "$STATE/spool/"$'x\nNote: y\e'
+run reset --yes
+tap_is "$? $(tr -d '\n' <"$WORK/out" | grep -c 'spool/x?Note: *y.x1b: is no regular')$(grep -c '^Note: y' "$WORK/out")" "0 10" "a name is one line, and one without escapes" || tap_note <"$WORK/out"
 rm -r "$WORK/real" "$WORK/other" "$WORK/link"
 fresh a
 mkdir "$WORK/disk" && mount -t tmpfs -o size=200k tmpfs "$WORK/disk"
