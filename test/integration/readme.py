@@ -37,7 +37,7 @@ NAMES = {
 # what two runs may have in different form
 VARYING = [
     (r"process \d+", "process N"),
-    (r"\bpid \d+", "pid N"),
+    (r"\b(pid|kill) \d+", r"\1 N"),
     (r"2026-03-14([ T])23:\d\d(:\d\d(\.\d+)?)?", r"NOW"),
     (r"20260314T23\d{4}Z", "NOW"),
     (r"\(\d+(\.\d+)? (bytes|KiB)", "(SIZE"),

@@ -70,7 +70,7 @@ for kind in sqlite postgresql mariadb; do
 			tap_true "$kind: of two clones the first" host clone-$kind sql-import
 			mv "$WORK/clone-$kind" "$WORK/first-$kind" && mv "$WORK/copy-$kind" "$WORK/clone-$kind"
 		else
-			refuses clone-$kind 'another host' "$kind: the second writes other rows under the same keys, which is seen" sql-import
+			refuses clone-$kind 'this host a copy of another' "$kind: the second writes other rows under the same keys, which is seen" sql-import
 			database_holds $kind "$database" "$kind: the first one's rows are there" first-$kind
 		fi
 	done
