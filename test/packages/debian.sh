@@ -50,7 +50,7 @@ expected_files() { # DIRECTORY OF THE UNITS
 		/usr/sbin/maillogsentinel
 		/usr/sbin/maillogsentinel-migrate
 		/usr/share/bash-completion/completions/maillogsentinel
-		/usr/share/doc/maillogsentinel/NEWS
+		/usr/share/doc/maillogsentinel/NEWS.gz
 		/usr/share/doc/maillogsentinel/README.Debian
 		/usr/share/doc/maillogsentinel/README.md.gz
 		/usr/share/doc/maillogsentinel/changelog.gz

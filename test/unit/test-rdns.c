@@ -146,7 +146,7 @@ static const RdnsCase behaviours[] = {
 		{.kind = DNS_NOISE_AND_ANSWER, .answers = {PTR_TO("true.example")}}, RDNS_OK,
 		"true.example"},
 	{"an answer in the second try's time",
-		{.delay_ms = TIMEOUT_MS * 3 / 2, .answers = {PTR_TO("slow.example")}}, RDNS_OK,
+		{.delay_ms = TIMEOUT_MS * 5 / 4, .answers = {PTR_TO("slow.example")}}, RDNS_OK,
 		"slow.example"},
 	{"an answer after the deadline",
 		{.delay_ms = 2 * LATE_MS, .answers = {PTR_TO("late.example")}}, RDNS_TIMEOUT},
